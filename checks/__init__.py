@@ -1,0 +1,1 @@
+"""The built-in checks: one flat module per area, their words in `content/`."""

@@ -1,0 +1,58 @@
+"""Which slot speaks for the workstation.
+
+A doctor's desk has a Vitale beside the CPS, an empty slot, a contactless interface: the workstation
+is judged by the slot that could serve, and what the others hold is evidence, not a cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagcps.api import CardKind, Evidence, Slot, SlotState, describe, recognise
+
+_BY_KIND = {
+    CardKind.CPS3: 0,
+    CardKind.CPS4: 0,
+    CardKind.CPS_UNKNOWN: 0,
+    CardKind.CPS_CONTACTLESS: 2,
+    CardKind.CPS2TER: 3,
+    CardKind.VITALE: 6,
+    CardKind.AGENT: 7,
+    CardKind.OTHER: 7,
+}
+
+
+def could_be_cps(slot: Slot) -> bool:
+    """The slot holds a CPS, or a card that did not say what it is."""
+    return not slot.atr or recognise(slot.atr).is_cps
+
+
+def _rank(slot: Slot) -> int:
+    """How near the slot is to serving the person: 0 serves, 9 is empty."""
+    match slot.state:
+        case SlotState.READY:
+            return _BY_KIND[recognise(slot.atr)]
+        case SlotState.HELD:
+            return 1 if could_be_cps(slot) else 8
+        case SlotState.REMOVED:
+            return 4 if could_be_cps(slot) else 9
+        case SlotState.MUTE:
+            return 5
+        case SlotState.EMPTY:
+            return 9
+
+
+def best(slots: tuple[Slot, ...]) -> Slot | None:
+    """The slot by which the workstation is judged; None without any slot."""
+    return min(slots, key=_rank, default=None)
+
+
+def seen(slots: tuple[Slot, ...]) -> Iterator[Evidence]:
+    """What every slot holds, as evidence."""
+    for slot in slots:
+        said = slot.state.value
+        if slot.state is SlotState.READY:
+            said = recognise(slot.atr).value
+        elif slot.code:
+            said = f"{said}, {describe(slot.code)}"
+        yield Evidence(key="slot", value=f"{slot.model}: {said}", source="SCardGetStatusChange")

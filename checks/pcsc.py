@@ -1,0 +1,86 @@
+"""Does the smart-card service answer?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagcps.api import (
+    Area,
+    CauseId,
+    Check,
+    CheckId,
+    Evidence,
+    Facts,
+    Finding,
+    Pcsc,
+    PcscCode,
+    PcscService,
+    Platform,
+    ProbeFailure,
+    Reason,
+    ServiceState,
+    System,
+    UsbReaders,
+    describe,
+)
+
+_STOPPED = CauseId("pcsc.service-stopped")
+_DENIED = CauseId("pcsc.access-denied")
+_SILENT = CauseId("pcsc.not-responding")
+_ABSENT = CauseId("pcsc.unavailable")
+
+_AWAY = frozenset({PcscCode.SCARD_E_NO_SERVICE, PcscCode.SCARD_E_SERVICE_STOPPED})
+
+
+def judge_service(facts: Facts) -> Iterator[Finding | Evidence]:
+    """The service answered, or the cause why not, from its answer and the system's own view of it."""
+    service = facts.get(PcscService)
+    if isinstance(service, PcscService):
+        yield Evidence(key="service-state", value=service.state.value, source=service.source)
+    pcsc = facts.get(Pcsc)
+    if isinstance(pcsc, ProbeFailure) and pcsc.reason is Reason.TIMEOUT:
+        yield Evidence(key="answer", value=pcsc.reason.value, source="SCardEstablishContext")
+        yield Finding(cause=_SILENT)
+        return
+    answer = facts[Pcsc]
+    yield Evidence(key="answer", value=describe(answer.error), source=answer.call)
+    cause = _cause(answer, service, facts)
+    if cause is not None:
+        yield Finding(cause=cause)
+
+
+def _cause(answer: Pcsc, service: PcscService | ProbeFailure, facts: Facts) -> CauseId | None:
+    if not answer.error:
+        return None
+    if answer.error == PcscCode.SCARD_W_SECURITY_VIOLATION:
+        return _DENIED
+    if isinstance(service, ProbeFailure):
+        return _STOPPED if answer.error in _AWAY else _SILENT
+    if not service.may_connect:
+        return _DENIED
+    if service.state is ServiceState.ABSENT:
+        return _ABSENT
+    if answer.error in _AWAY:
+        return None if _sleeps_without_reader(service, facts) else _STOPPED
+    return _SILENT
+
+
+def _sleeps_without_reader(service: PcscService, facts: Facts) -> bool:
+    """Windows ends the service with the last reader, and starts it with the first: then there is none.
+
+    Source: Microsoft, Smart Cards for Windows Service; field notes C10.
+    """
+    if facts[System].platform is not Platform.WINDOWS or service.state is ServiceState.DISABLED:
+        return False
+    usb = facts.get(UsbReaders)
+    return not (isinstance(usb, UsbReaders) and usb.readers)
+
+
+SERVICE = Check(
+    id=CheckId("pcsc.service"),
+    area=Area.PCSC,
+    judge=judge_service,
+    uses=(System, PcscService, Pcsc, UsbReaders),
+    needs=(CheckId("session.location"),),
+    causes=(_STOPPED, _DENIED, _SILENT, _ABSENT),
+)

@@ -1,0 +1,129 @@
+"""The slots of the workstation through PC/SC, and word of every change to them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+from diagcps.card import winscard
+from diagcps.card.codes import PcscCode
+from diagcps.card.watch import Watch
+from diagcps.card.winscard import PcscError, ReaderState, Winscard
+from diagcps.facts import Pcsc, Slot, SlotState, ToolPart
+from diagcps.model import Private, PrivateKind, ProbeTimeout, ProbeUnavailable
+from diagcps.threads import DaemonThreads
+
+_LOOK_S = 3.0
+_TOUCH_S = 2.0
+# pcscd asks a reader for its card every 400 ms: a removal is seen within that.
+_SETTLE_MS = 700
+
+
+class PcscCards:
+    """`Cards` on the system's own PC/SC service."""
+
+    def __init__(self) -> None:
+        self._threads = DaemonThreads()
+
+    async def read(self) -> Pcsc:
+        """See `Cards.read`. A service that hangs is ProbeTimeout; a slot that hangs is held."""
+        api = Winscard()
+        try:
+            states = await self._look(api, ())
+        except PcscError as error:
+            return Pcsc(error=error.code, call=error.call)
+        usable = [s for s in states if not s.flags & (winscard.UNKNOWN | winscard.UNAVAILABLE)]
+        slots = await asyncio.gather(*(self._slot(api, state) for state in usable))
+        return Pcsc(slots=tuple(slots))
+
+    def missing(self) -> tuple[ToolPart, ...]:
+        """See `Cards.missing`: pyscard, where it cannot be imported."""
+        try:
+            Winscard()
+        except ProbeUnavailable as error:
+            return (ToolPart(part="pyscard", detail=Private(PrivateKind.TEXT, str(error))),)
+        return ()
+
+    async def changes(self) -> AsyncIterator[None]:
+        """See `Cards.changes`. Ends at once where pyscard cannot be imported."""
+        async for _ in Watch().changes():
+            yield
+
+    async def _look(self, api: Winscard, known: tuple[ReaderState, ...]) -> tuple[ReaderState, ...]:
+        """Every reader's state now; with `known`, those readers' states after a moment to settle."""
+
+        def look() -> tuple[ReaderState, ...]:
+            with api.context() as context:
+                if known:
+                    try:
+                        return api.states(context, known, wait_ms=_SETTLE_MS)
+                    except PcscError as error:
+                        if error.code == PcscCode.SCARD_E_TIMEOUT:
+                            return known
+                        raise
+                names = api.readers(context)
+                return api.states(context, [ReaderState(name=name) for name in names])
+
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                return await self._threads.run(look)
+        except TimeoutError:
+            raise ProbeTimeout from None
+
+    async def _slot(self, api: Winscard, state: ReaderState) -> Slot:
+        if not state.flags & winscard.PRESENT:
+            return _slot(state, SlotState.EMPTY)
+        if state.flags & winscard.EXCLUSIVE:
+            return _slot(state, SlotState.HELD)
+        if state.flags & winscard.MUTE:
+            return _slot(state, SlotState.MUTE)
+
+        def touch() -> bytes:
+            with api.context() as context:
+                return api.touch(context, state.name)
+
+        try:
+            async with asyncio.timeout(_TOUCH_S):
+                atr = await self._threads.run(touch)
+        except TimeoutError:
+            # The service answers others: a program's transaction keeps this card from everybody.
+            await self._look(api, ())
+            return _slot(state, SlotState.HELD, code=PcscCode.SCARD_E_TIMEOUT)
+        except PcscError as error:
+            return await self._refused(api, state, error)
+        return _slot(ReaderState(name=state.name, atr=atr), SlotState.READY)
+
+    async def _refused(self, api: Winscard, state: ReaderState, error: PcscError) -> Slot:
+        """A card that could not be reached: looked at again, since it may just have been pulled."""
+        if error.code == PcscCode.SCARD_E_SHARING_VIOLATION:
+            return _slot(state, SlotState.HELD, code=error.code)
+        try:
+            (now,) = await self._look(api, (state,))
+        except PcscError:
+            return _slot(state, SlotState.REMOVED, code=error.code)
+        if not now.flags & winscard.PRESENT:
+            return _slot(state, SlotState.REMOVED, code=error.code)
+        return _slot(now, SlotState.MUTE, code=error.code)
+
+
+def _slot(state: ReaderState, found: SlotState, *, code: int = 0) -> Slot:
+    return Slot(
+        name=Private(PrivateKind.READER, state.name),
+        model=model_of(state.name),
+        state=found,
+        atr=state.atr,
+        code=int(code),
+    )
+
+
+def model_of(name: str) -> str:
+    """A PC/SC reader name without what may be a serial number.
+
+    pcscd writes « maker product [interface] (serial) slot slot »; other systems append one without
+    parentheses: any word with six digits or more goes too. Control characters become spaces.
+    """
+    printable = "".join(c if c.isprintable() else " " for c in name)
+    without = re.sub(r"\([^()]*\)", " ", printable)
+    words = (word for word in without.split() if len(re.findall(r"\d", word)) < 6)
+    return " ".join(words)[:80] or "?"

@@ -1,0 +1,112 @@
+"""PC/SC through pyscard's lowest layer: typed, without its threads, singletons and exceptions.
+
+Every call may block for ever when the service hangs, so each belongs on a daemon thread; pyscard
+releases the interpreter meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from diagcps.card.codes import PcscCode
+from diagcps.model import ProbeUnavailable
+
+PNP = "\\\\?PnP?\\Notification"
+"""The name under which PC/SC reports readers that come and go (not on macOS)."""
+
+UNAWARE = 0x0000
+CHANGED = 0x0002
+UNKNOWN = 0x0004
+UNAVAILABLE = 0x0008
+PRESENT = 0x0020
+EXCLUSIVE = 0x0080
+IN_USE = 0x0100
+MUTE = 0x0200
+UNPOWERED = 0x0400
+
+
+class PcscError(Exception):
+    """A PC/SC call that did not succeed: which one, and its unsigned code."""
+
+    def __init__(self, call: str, code: int) -> None:
+        super().__init__(f"{call}: 0x{code:08X}")
+        self.call = call
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderState:
+    """One reader as SCardGetStatusChange reports it."""
+
+    name: str
+    flags: int = UNAWARE
+    """SCARD_STATE_* bits; the upper half counts the insertions and removals."""
+    atr: bytes = b""
+
+
+class Winscard:
+    """The calls this project makes. Raises ProbeUnavailable when pyscard cannot be imported."""
+
+    def __init__(self) -> None:
+        try:
+            from smartcard import scard
+        except (ImportError, OSError) as error:
+            raise ProbeUnavailable(str(error)) from error
+        self._api: Any = scard
+
+    @contextmanager
+    def context(self) -> Iterator[int]:
+        """A PC/SC context, released at the end. Raises PcscError."""
+        code, context = self._api.SCardEstablishContext(self._api.SCARD_SCOPE_USER)
+        _need("SCardEstablishContext", code)
+        try:
+            yield context
+        finally:
+            self._api.SCardReleaseContext(context)
+
+    def readers(self, context: int) -> tuple[str, ...]:
+        """The names of the readers; none is no error. Raises PcscError."""
+        code, names = self._api.SCardListReaders(context, [])
+        if code & 0xFFFFFFFF == PcscCode.SCARD_E_NO_READERS_AVAILABLE:
+            return ()
+        _need("SCardListReaders", code)
+        return tuple(names)
+
+    def states(
+        self, context: int, known: Sequence[ReaderState], *, wait_ms: int = 0
+    ) -> tuple[ReaderState, ...]:
+        """The states once one differs from `known`. Raises PcscError, SCARD_E_TIMEOUT when none did."""
+        if not known:
+            return ()
+        asked = [(state.name, state.flags & ~CHANGED) for state in known]
+        code, answer = self._api.SCardGetStatusChange(context, wait_ms, asked)
+        _need("SCardGetStatusChange", code)
+        return tuple(
+            ReaderState(name=name, flags=flags & 0xFFFFFFFF, atr=bytes(atr))
+            for name, flags, atr in answer
+        )
+
+    def touch(self, context: int, reader: str) -> bytes:
+        """The answer to reset of the card in `reader`, after connecting to it as others may too.
+
+        The card is powered if need be, left as it is, and sent no command. Raises PcscError.
+        """
+        protocols = self._api.SCARD_PROTOCOL_T0 | self._api.SCARD_PROTOCOL_T1
+        code, card, _ = self._api.SCardConnect(
+            context, reader, self._api.SCARD_SHARE_SHARED, protocols
+        )
+        _need("SCardConnect", code)
+        try:
+            code, _, _, _, atr = self._api.SCardStatus(card)
+            _need("SCardStatus", code)
+            return bytes(atr)
+        finally:
+            self._api.SCardDisconnect(card, self._api.SCARD_LEAVE_CARD)
+
+
+def _need(call: str, code: int) -> None:
+    if code:
+        raise PcscError(call, code & 0xFFFFFFFF)

@@ -1,0 +1,127 @@
+"""Probe and Check: the two things a plug-in writes, and the typed bag of facts between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from diagcps.model import (
+    EVERY_PLATFORM,
+    CauseId,
+    CheckId,
+    Evidence,
+    Finding,
+    Platform,
+    ProbeFailure,
+)
+
+if TYPE_CHECKING:
+    from diagcps.card.base import Cards
+    from diagcps.host.base import Host
+
+Fact = TypeVar("Fact")
+
+
+class Area(Enum):
+    """What a check is about. The order is that of repair: a session before a reader, and so on."""
+
+    SESSION = "session"
+    PCSC = "pcsc"
+    READER = "reader"
+    CARD = "card"
+    PIN = "pin"
+    CLOCK = "clock"
+    CERTIFICATE = "certificate"
+    MIDDLEWARE = "middleware"
+    GALSS = "galss"
+    BROWSER = "browser"
+    NETWORK = "network"
+    OS = "os"
+    SOFTWARE = "software"
+    TOOL = "tool"
+
+
+class Trigger(Enum):
+    """A change on the workstation after which a fact must be read again."""
+
+    PCSC = "pcsc"
+    """The service, a reader or a card came, went or changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a probe may ask: the seams to the workstation."""
+
+    host: Host
+    cards: Cards
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe(Generic[Fact]):
+    """How one fact is read. Raises `ProbeError` subclasses and nothing else; never judges."""
+
+    gives: type[Fact]
+    read: Callable[[World], Fact | Awaitable[Fact]]
+    """A coroutine function, or a plain function that is then run on a thread of its own."""
+    timeout_s: float = 5.0
+    refreshed_by: frozenset[Trigger] = frozenset()
+    platforms: frozenset[Platform] = EVERY_PLATFORM
+
+
+class MissingFact(Exception):  # noqa: N818 (a signal to the runner, not an error of anybody)
+    """A judge asked for a fact that could not be read: the check is then unknown."""
+
+    def __init__(self, failure: ProbeFailure) -> None:
+        super().__init__(failure.reason.value)
+        self.failure = failure
+
+
+class Facts:
+    """The facts a check declared. `facts[T]` is a `T`; asking for an undeclared one is an error."""
+
+    __slots__ = ("_facts",)
+
+    def __init__(self, facts: Mapping[type, Any]) -> None:
+        self._facts = facts
+
+    def __getitem__(self, kind: type[Fact]) -> Fact:
+        """The fact. Raises MissingFact, which the runner turns into « unknown »."""
+        fact: Fact | ProbeFailure = self._facts[kind]
+        if isinstance(fact, ProbeFailure):
+            raise MissingFact(fact)
+        return fact
+
+    def get(self, kind: type[Fact]) -> Fact | ProbeFailure:
+        """The fact, or why it is missing, for a check to which that means something."""
+        fact: Fact | ProbeFailure = self._facts[kind]
+        return fact
+
+
+Judge = Callable[[Facts], Iterable[Finding | Evidence]]
+
+_ID = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A question about the workstation and the pure function that answers it.
+
+    `judge` yields what it looked at (Evidence) and the causes it found (Finding); no finding is
+    a pass. It does no I/O, has no clock and no randomness. `uses` are the facts it reads, `needs`
+    the checks without whose success its question means nothing, `causes` all it may find.
+    """
+
+    id: CheckId
+    area: Area
+    judge: Judge
+    uses: tuple[type, ...] = ()
+    needs: tuple[CheckId, ...] = ()
+    causes: tuple[CauseId, ...] = ()
+    platforms: frozenset[Platform] = EVERY_PLATFORM
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise ValueError(f"not a check id: {self.id!r}")

@@ -1,0 +1,360 @@
+"""The command line, and the one place that chooses real, saved or simulated facts."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import sys
+import tomllib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from diagcps import __version__
+from diagcps.model import CheckId, DiagError, OutputError, UsageError
+from diagcps.profiles import DEFAULT
+from diagcps.words import LANGUAGES
+
+EXIT_USAGE, EXIT_CANNOT_WRITE, EXIT_INTERRUPTED, EXIT_BUG = 64, 74, 130, 70
+
+LATER = (
+    "decode", "report", "simulate", "unblock", "change-code", "try-card",
+    "register", "unregister", "ticket", "fleet",
+)  # fmt: skip
+"""Commands that belong to the contract and need a part of the tool which is not built yet."""
+
+LATER_OPTIONS = ("trust_anchors", "pkcs11_module")
+
+FORMATS = ("text", "json")
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with the project's exit code for wrong usage and one line for the person."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(message)
+
+
+def _parser() -> _Parser:
+    everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    everywhere.add_argument("--verbose", action="store_true", help="write a log file")
+    everywhere.add_argument("--config", type=Path, metavar="FILE", help="options from a TOML file")
+    everywhere.add_argument("--lang", choices=LANGUAGES, help="language (default: fr)")
+    everywhere.add_argument(
+        "--checks-dir", type=Path, action="append", metavar="DIR", help="more checks, from a folder"
+    )
+    everywhere.add_argument("--trust-anchors", metavar="FILE", help=argparse.SUPPRESS)
+    everywhere.add_argument("--pkcs11-module", metavar="PATH|none", help=argparse.SUPPRESS)
+
+    parser = _Parser(prog="diagcps", description=__doc__, parents=[everywhere])
+    parser.description = "Can this workstation use the French health professional card?"
+    parser.add_argument("--version", action="version", version=f"diagcps {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    what = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    what.add_argument("--profile", metavar="ID", help="what the workstation is for")
+    what.add_argument("--scenario", metavar="NAME", help="a simulated workstation")
+
+    serve = commands.add_parser("serve", parents=[everywhere, what], help="open the page (default)")
+    _serve_options(serve)
+    _serve_options(parser)
+    for each in (parser,):
+        each.add_argument("--profile", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        each.add_argument("--scenario", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+    check = commands.add_parser(
+        "check", parents=[everywhere, what], help="diagnose in the terminal"
+    )
+    check.add_argument("--only", action="append", metavar="CHECK", help="a check or an area")
+    check.add_argument("--format", choices=FORMATS, default="text")
+    check.add_argument("--output", type=Path, metavar="FILE")
+    check.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="limit for each fact")
+    check.add_argument("--replay", type=Path, metavar="FILE", help="judge a saved workstation")
+
+    listed = commands.add_parser("list", parents=[everywhere], help="what there is")
+    listed.add_argument("what", choices=("checks", "causes", "profiles", "scenarios", "endpoints"))
+    listed.add_argument("--format", choices=FORMATS, default="text")
+
+    explain = commands.add_parser("explain", parents=[everywhere], help="what a cause means")
+    explain.add_argument("cause", nargs="?", metavar="CAUSE")
+    explain.add_argument("--search", metavar="WORDS", help="find causes by their words")
+
+    snapshot = commands.add_parser("snapshot", parents=[everywhere, what], help="save the facts")
+    snapshot.add_argument("--output", type=Path, metavar="FILE", required=True)
+    snapshot.add_argument("--shareable", action="store_true", help="without private values")
+    return parser
+
+
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_port, metavar="N", default=argparse.SUPPRESS)
+    parser.add_argument("--no-browser", action="store_true", default=argparse.SUPPRESS,
+                        help="print the one-time address instead")  # fmt: skip
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError("between 0 and 3600 seconds")
+    return seconds
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1024 <= port <= 65535:
+        raise argparse.ArgumentTypeError("between 1024 and 65535")
+    return port
+
+
+_CONFIG_KEYS = {"lang": str, "profile": str, "port": int, "checks_dir": list}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of the command: 0 to 3 for a verdict, 64, 74 and 130 as the contract says."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot write an accent must not end a diagnosis.
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+    except UsageError as error:
+        return _complain(str(error), EXIT_USAGE)
+    except OutputError as error:
+        return _complain(str(error), EXIT_CANNOT_WRITE)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output left; there is nobody to complain to
+        return EXIT_CANNOT_WRITE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except DiagError as error:
+        return _complain(str(error), EXIT_BUG)
+
+
+def _complain(message: str, code: int) -> int:
+    print("diagcps:", " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _main(arguments: list[str]) -> int:
+    later = next((word for word in arguments if not word.startswith("-")), None)
+    if later in LATER:
+        raise UsageError(f"the command {later} comes with a later version")
+    options = _parser().parse_args(arguments)
+    for option in LATER_OPTIONS:
+        if getattr(options, option, None) is not None:
+            raise UsageError(f"the option --{option.replace('_', '-')} comes with a later version")
+    _apply_config(options)
+    from diagcps import logs
+
+    logs.configure(verbose=getattr(options, "verbose", False))
+    match options.command:
+        case "check":
+            return _check(options)
+        case "list":
+            return _list(options)
+        case "explain":
+            return _explain(options)
+        case "snapshot":
+            return _snapshot(options)
+        case _:
+            return _serve(options)
+
+
+def _apply_config(options: argparse.Namespace) -> None:
+    """Fills what the command line left open from the file of `--config`. Raises UsageError."""
+    path: Path | None = getattr(options, "config", None)
+    if path is None:
+        return
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
+    for key, value in data.items():
+        if key not in _CONFIG_KEYS or not isinstance(value, _CONFIG_KEYS[key]):
+            raise UsageError(f"{path}: {key} is no option, or has the wrong type")
+        if key == "checks_dir":
+            value = [Path(folder) for folder in value]
+        if not hasattr(options, key):
+            setattr(options, key, value)
+    if getattr(options, "lang", LANGUAGES[0]) not in LANGUAGES:
+        raise UsageError(f"{path}: lang is none of {', '.join(LANGUAGES)}")
+
+
+def _language(options: argparse.Namespace) -> str:
+    language: str = getattr(options, "lang", LANGUAGES[0])
+    return language
+
+
+def _examination(options: argparse.Namespace, named: Sequence[str] | None = None) -> Any:
+    """The examination that the options ask for: real, replayed or simulated."""
+    from diagcps import probes, profiles, registry, scenario, snapshot
+    from diagcps.check import World
+    from diagcps.examination import assemble
+
+    profile = profiles.choose(getattr(options, "profile", DEFAULT))
+    name, saved = getattr(options, "scenario", None), getattr(options, "replay", None)
+    if name is not None and saved is not None:
+        raise UsageError("--scenario and --replay exclude each other")
+    facts = None
+    if name is not None:
+        facts = scenario.load(name)
+    folders = getattr(options, "checks_dir", ())
+    found = registry.load(probes.BUILT_IN, folders=folders)
+    kinds = (*probes.KINDS, *found.probes)
+    if saved is not None:
+        facts = snapshot.load(snapshot.read_file(saved), kinds)
+    if facts is not None:
+        sources = {probe.gives: probe for probe in probes.saved_probes(facts.facts)}
+        world = scenario.saved_world(facts)
+    else:
+        from diagcps.card.pcsc import PcscCards
+        from diagcps.host import this_host
+
+        tool = probes.tool_probe(found.problems)
+        sources = {**found.probes, tool.gives: tool}
+        world = World(host=this_host(), cards=PcscCards())
+    limit = getattr(options, "timeout", None)
+    if limit is not None:
+        sources = {
+            kind: dataclasses.replace(probe, timeout_s=min(limit, probe.timeout_s))
+            for kind, probe in sources.items()
+        }
+    return assemble(
+        registry=found,
+        probes=sources,
+        profile=profile,
+        world=world,
+        named=_named(found.checks, named),
+        simulated=facts.simulated if facts else False,
+        moment=facts.moment if facts and saved is not None else None,
+    )
+
+
+def _named(checks: Any, wanted: Sequence[str] | None) -> frozenset[CheckId] | None:
+    """The checks that `--only` names, by their id or their area. Raises UsageError for any other."""
+    if wanted is None:
+        return None
+    named: set[CheckId] = set()
+    for word in wanted:
+        matches = {c.id for c in checks if word in (c.id, c.area.value)}
+        if not matches:
+            raise UsageError(f"unknown check or area {word!r}; see: diagcps list checks")
+        named |= matches
+    return frozenset(named)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from diagcps.facts import System
+    from diagcps.report import json, text
+    from diagcps.report.redact import Redaction
+
+    examination = _examination(options, options.only)
+    language = _language(options)
+    diagnosis = asyncio.run(_run(examination, language, also=(System,)))
+    report = examination.report(language)
+    if options.format == "json":
+        redaction = Redaction()
+        rendered = redaction.refuse_leaks(json.render(redaction.report(report)))
+    else:
+        rendered = text.render(report, examination.words(language))
+    _write(rendered, options.output)
+    code: int = diagnosis.exit_code
+    return code
+
+
+async def _run(examination: Any, language: str, *, also: Sequence[type] = ()) -> Any:
+    """The diagnosis, with progress on stderr while it is a terminal."""
+    from diagcps.progress import show
+
+    runner = examination.runner
+    progress = None
+    if sys.stderr.isatty():
+        progress = asyncio.create_task(
+            show(runner.log, examination.words(language), len(examination.checks), sys.stderr)
+        )
+    diagnosis, _ = await asyncio.gather(runner.run(), runner.read(also))
+    runner.log.close()
+    if progress is not None:
+        await progress
+    return diagnosis
+
+
+def _list(options: argparse.Namespace) -> int:
+    from diagcps import listing
+
+    language, folders = _language(options), getattr(options, "checks_dir", ())
+    rows = listing.rows(options.what, language, folders)
+    if options.format == "json":
+        import json
+
+        _write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", None)
+    else:
+        _write(listing.text(rows), None)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from diagcps import listing
+
+    if (options.cause is None) == (options.search is None):
+        raise UsageError("explain takes a cause, or --search and words")
+    folders = getattr(options, "checks_dir", ())
+    if options.search is not None:
+        _write(listing.search(options.search, _language(options), folders), None)
+    else:
+        _write(listing.explain(options.cause, _language(options), folders), None)
+    return 0
+
+
+def _snapshot(options: argparse.Namespace) -> int:
+    from diagcps import snapshot
+    from diagcps.probes import KINDS
+
+    examination = _examination(options)
+    runner = examination.runner
+    kinds = dict.fromkeys((*KINDS, *(fact for c in examination.checks for fact in c.uses)))
+    asyncio.run(runner.read(kinds))
+    facts = {kind: runner.facts[kind] for kind in kinds}
+    saved = snapshot.Snapshot(facts=facts, simulated=examination.simulated)
+    _write(snapshot.dump(saved, private=not options.shareable), options.output)
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from diagcps.web.server import serve
+
+    return serve(
+        lambda: _examination(options),
+        language=_language(options),
+        port=getattr(options, "port", None),
+        browser=not getattr(options, "no_browser", False),
+    )
+
+
+def _write(text: str, output: Path | None) -> None:
+    """Writes all of `text`, or nothing. Raises OutputError."""
+    if output is None:
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"cannot write: {error.strerror}") from error
+        return
+    beside = output.with_name(f".{output.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(output)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise OutputError(f"cannot write {output}: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""From the results of the checks to the ordered root causes: what to repair first comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from diagcps.check import Area, Check
+from diagcps.model import (
+    Cause,
+    CauseId,
+    CheckId,
+    CheckResult,
+    Diagnosed,
+    Diagnosis,
+    Level,
+    Outcome,
+    Verdict,
+)
+from diagcps.profiles import Profile
+
+_LEVELS = (Level.KO, Level.WARN, Level.INFO)
+# The area a cause belongs to is the first word of its id; two of them have another one.
+_AREA_OF = {"puk": Area.PIN, "ca": Area.CERTIFICATE, "crl": Area.CERTIFICATE, "check": Area.TOOL}
+_AREAS = tuple(Area)
+_JUDGED = frozenset({Outcome.PASS, Outcome.WARN, Outcome.FAIL})
+
+
+def diagnose(
+    results: Mapping[CheckId, CheckResult],
+    *,
+    checks: Iterable[Check],
+    causes: Mapping[CauseId, Cause],
+    profile: Profile,
+    named: frozenset[CheckId] | None = None,
+) -> Diagnosis:
+    """The verdict and the root causes of the checks that count for `profile`.
+
+    With `named`, only those checks count: the others ran as their prerequisites.
+    """
+    counted = {
+        check.id: check
+        for check in checks
+        if check.id in results
+        and (check.id in named if named is not None else profile.covers(check))
+    }
+    entries = _entries(results, counted, causes, profile)
+    undecided = tuple(
+        id_
+        for id_, check in counted.items()
+        if results[id_].outcome is Outcome.UNKNOWN and profile.blocks(check, causes)
+    )
+    judged = any(results[id_].outcome in _JUDGED for id_ in counted)
+    return Diagnosis(
+        verdict=_verdict(entries, undecided=bool(undecided), judged=judged),
+        entries=entries,
+        undecided=undecided,
+    )
+
+
+def _entries(
+    results: Mapping[CheckId, CheckResult],
+    counted: Mapping[CheckId, Check],
+    causes: Mapping[CauseId, Cause],
+    profile: Profile,
+) -> tuple[Diagnosed, ...]:
+    because: dict[CauseId, list[CheckId]] = {}
+    params: dict[CauseId, Mapping[str, str]] = {}
+    for id_ in counted:
+        for finding in results[id_].findings:
+            because.setdefault(finding.cause, []).append(id_)
+            params.setdefault(finding.cause, finding.params)
+    entries = [
+        Diagnosed(
+            cause=causes[cause],
+            level=profile.level(causes[cause]),
+            because=tuple(dict.fromkeys(shown_by)),
+            explains=_explained(shown_by, results, counted),
+            params=params[cause],
+        )
+        for cause, shown_by in because.items()
+        if cause in causes
+    ]
+    rank = {cause: place for place, cause in enumerate(causes)}
+    entries.sort(key=lambda e: (_LEVELS.index(e.level), _area(e.cause.id), rank[e.cause.id]))
+    return tuple(entries)
+
+
+def _explained(
+    roots: Iterable[CheckId],
+    results: Mapping[CheckId, CheckResult],
+    counted: Mapping[CheckId, Check],
+) -> tuple[CheckId, ...]:
+    """The checks that could not be made because one of `roots` did not pass, near and far."""
+    explained: dict[CheckId, None] = {}
+    reached = set(roots)
+    for id_ in counted:  # in dependency order: a consequence comes after what it needs
+        if results[id_].blocked_by in reached:
+            reached.add(id_)
+            explained[id_] = None
+    return tuple(explained)
+
+
+def _area(cause: CauseId) -> int:
+    word = cause.split(".", 1)[0]
+    if word in _AREA_OF:
+        return _AREAS.index(_AREA_OF[word])
+    # A plug-in's own area comes after every built-in one but the tool's.
+    known = {area.value: place for place, area in enumerate(_AREAS)}
+    return known.get(word, len(_AREAS))
+
+
+def _verdict(entries: tuple[Diagnosed, ...], *, undecided: bool, judged: bool) -> Verdict:
+    levels = {entry.level for entry in entries}
+    if Level.KO in levels:
+        return Verdict.NOT_READY
+    if undecided or not judged:
+        return Verdict.UNDETERMINED
+    return Verdict.READY_WITH_WARNINGS if Level.WARN in levels else Verdict.READY

@@ -1,0 +1,129 @@
+"""What happens during a run, as an append-only log that any number of readers follow.
+
+The page's stream, a second tab, a reconnection, the terminal's progress and the tests are all
+readers of the same log; each keeps its own place, so none can slow or overflow another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from diagcps.model import CheckId, CheckResult, Diagnosis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A run begins, or goes on after a change: the results that stand, and what is under way."""
+
+    run: int
+    results: Mapping[CheckId, CheckResult]
+    pending: tuple[CheckId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A check's facts are being read."""
+
+    check: CheckId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A check has its result."""
+
+    result: CheckResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The diagnosis of all that has settled."""
+
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The run is over; the next one begins with a click or a change on the workstation."""
+
+    run: int
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """Nothing happened for a while; never in the log itself."""
+
+
+Event = Snapshot | Started | Settled | Judged | Finished | Heartbeat
+
+
+class EventLog:
+    """The events of the present run, numbered from 1 without gaps for the life of the process.
+
+    A Snapshot holds all that came before it, so appending one forgets the older events: memory
+    does not grow with the number of runs. All methods belong to one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._first = 1
+        self._closed = False
+        self._grown: asyncio.Future[None] | None = None
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event; 0 before the first."""
+        return self._first + len(self._events) - 1
+
+    def append(self, event: Event) -> int:
+        """The number given to `event`; every follower is woken."""
+        if isinstance(event, Snapshot):
+            self._first += len(self._events)
+            self._events = []
+        self._events.append(event)
+        self._wake()
+        return self.last
+
+    def close(self) -> None:
+        """Ends every follower once it has read what is there."""
+        self._closed = True
+        self._wake()
+
+    def since(self, after: int) -> tuple[tuple[int, Event], ...]:
+        """The events after number `after` that are still kept, with their numbers."""
+        start = max(after + 1, self._first)
+        # A number from another process's log is one that this log has not reached: begin again.
+        if after > self.last:
+            start = self._first
+        return tuple(enumerate(self._events[start - self._first :], start))
+
+    async def follow(
+        self, after: int = 0, *, heartbeat_s: float | None = None
+    ) -> AsyncIterator[tuple[int, Event]]:
+        """Events after number `after`, as they come, until the log is closed.
+
+        With `heartbeat_s`, a Heartbeat under the last number after so many quiet seconds.
+        """
+        while True:
+            batch = self.since(after)
+            for after, event in batch:  # noqa: B020 (the place in the log moves with the loop)
+                yield after, event
+            if batch:
+                continue
+            if self._closed:
+                return
+            if not await self._growth(heartbeat_s):
+                yield min(after, self.last), Heartbeat()
+
+    async def _growth(self, limit_s: float | None) -> bool:
+        if self._grown is None:
+            self._grown = asyncio.get_running_loop().create_future()
+        done, _ = await asyncio.wait({self._grown}, timeout=limit_s)
+        return bool(done)
+
+    def _wake(self) -> None:
+        if self._grown is not None:
+            self._grown.set_result(None)
+            self._grown = None

@@ -1,0 +1,106 @@
+"""One examination of one workstation: what is checked, for what use, and the report of it.
+
+Made once by the command line, which chooses real, saved or simulated facts; the page and the
+terminal both read from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from diagcps.check import Check, Probe, World
+from diagcps.diagnosis import diagnose
+from diagcps.facts import System
+from diagcps.model import CheckId, CheckResult, Diagnosis, Platform
+from diagcps.profiles import Profile
+from diagcps.registry import Registry
+from diagcps.report.base import Local, Report
+from diagcps.report.build import build
+from diagcps.runner import Runner
+from diagcps.words import Words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """The parts of an examination, put together and ready to run."""
+
+    registry: Registry
+    checks: tuple[Check, ...]
+    """Those that the profile, or the person, asked for, and what they need."""
+    profile: Profile
+    runner: Runner
+    simulated: bool
+    moment: datetime | None
+    """When the facts were read, for saved ones; None for this workstation, now."""
+    _words: dict[str, Words] = field(default_factory=dict)
+
+    def words(self, language: str) -> Words:
+        """The words of `language`, each language read once."""
+        if language not in self._words:
+            self._words[language] = Words(language, self.registry.content)
+        return self._words[language]
+
+    @property
+    def platform(self) -> Platform:
+        """The family of the system that is examined."""
+        return self.runner.platform
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """The last diagnosis, or that of what has settled so far."""
+        return self.runner.diagnosis or self.runner.diagnose(self.runner.results)
+
+    def report(self, language: str) -> Report[Local]:
+        """The report of what has settled, in `language`."""
+        system = self.runner.facts.get(System)
+        return build(
+            diagnosis=self.diagnosis,
+            results=self.runner.results,
+            checks=self.checks,
+            profile=self.profile,
+            words=self.words(language),
+            created=self.moment or datetime.now(UTC),
+            system=system if isinstance(system, System) else None,
+            platform=self.platform,
+            simulated=self.simulated,
+        )
+
+
+def assemble(
+    *,
+    registry: Registry,
+    probes: Mapping[type, Probe[Any]],
+    profile: Profile,
+    world: World,
+    named: frozenset[CheckId] | None = None,
+    simulated: bool = False,
+    moment: datetime | None = None,
+) -> Examination:
+    """An examination of `world` for `profile`; with `named`, of those checks alone."""
+    wanted = named or [check.id for check in registry.checks if profile.covers(check)]
+    checks = registry.select(wanted)
+
+    def judge(results: Mapping[CheckId, CheckResult]) -> Diagnosis:
+        return diagnose(
+            results, checks=checks, causes=registry.causes, profile=profile, named=named
+        )
+
+    runner = Runner(
+        checks=checks,
+        probes=probes,
+        world=world,
+        platform=world.host.platform,
+        level=lambda cause: profile.level(registry.causes[cause]),
+        diagnose=judge,
+    )
+    return Examination(
+        registry=registry,
+        checks=checks,
+        profile=profile,
+        runner=runner,
+        simulated=simulated,
+        moment=moment,
+    )

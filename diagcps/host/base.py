@@ -1,0 +1,31 @@
+"""What the project asks of an operating system: each question answered by a typed fact."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from diagcps.facts import PcscClients, PcscService, Session, System, UsbReaders
+from diagcps.model import Platform
+
+
+class Host(Protocol):
+    """One operating system. A method may block, and raises `ProbeError` subclasses only."""
+
+    @property
+    def platform(self) -> Platform:
+        """The family of the system."""
+
+    def system(self) -> System:
+        """Name, version and architecture."""
+
+    def session(self) -> Session:
+        """Whether somebody sits here or far away."""
+
+    def pcsc_service(self) -> PcscService:
+        """The smart-card service, asked without starting it."""
+
+    def pcsc_clients(self) -> PcscClients:
+        """The other programs that use the smart-card service, where the system tells."""
+
+    def usb_readers(self) -> UsbReaders:
+        """The readers on the USB bus, whether or not a driver takes them."""

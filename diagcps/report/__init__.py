@@ -1,0 +1,1 @@
+"""Reports: one local type, one shared type, and the only bridge between them."""

@@ -1,0 +1,91 @@
+"""From results and words to a local report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from diagcps import __version__
+from diagcps.check import Check
+from diagcps.facts import System
+from diagcps.model import CheckId, CheckResult, Diagnosed, Diagnosis, Platform
+from diagcps.profiles import Profile
+from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, RemedyLine, Report
+from diagcps.words import Words
+
+
+def build(
+    *,
+    diagnosis: Diagnosis,
+    results: Mapping[CheckId, CheckResult],
+    checks: Iterable[Check],
+    profile: Profile,
+    words: Words,
+    created: datetime,
+    system: System | None,
+    platform: Platform,
+    simulated: bool,
+) -> Report[Local]:
+    """The report of one run, in the language of `words`."""
+    known = tuple(checks)
+    covered = {check.area for check in known}
+    environment = {"os": platform.value, "architecture": "unknown"}
+    if system is not None:
+        environment = {
+            "os": system.platform.value,
+            "name": system.name,
+            "architecture": system.architecture,
+        }
+    return Report[Local](
+        created=created,
+        version=__version__,
+        simulated=simulated,
+        profile=profile.id,
+        language=words.language,
+        verdict=diagnosis.verdict,
+        diagnosis=tuple(cause_line(entry, words, platform) for entry in diagnosis.entries),
+        checks=tuple(
+            check_line(check, results[check.id], words) for check in known if check.id in results
+        ),
+        not_covered=tuple(area.value for area in profile.areas if area not in covered),
+        environment=environment,
+    )
+
+
+def cause_line(entry: Diagnosed, words: Words, platform: Platform) -> CauseLine:
+    """One entry of the diagnosis in words; remedies without a step on this system are left out."""
+    cause = entry.cause
+    said = words.cause(cause.id, entry.params)
+    remedies = (words.remedy(id_, platform) for id_ in cause.remedies)
+    return CauseLine(
+        cause=cause.id,
+        level=entry.level.value,
+        owner=cause.owner.value,
+        title=said.title,
+        meaning=said.meaning,
+        because=entry.because,
+        explains=entry.explains,
+        remedies=tuple(
+            RemedyLine(id=remedy.id, title=remedy.title, steps=remedy.steps)
+            for remedy in remedies
+            if remedy.steps
+        ),
+    )
+
+
+def check_line(check: Check, result: CheckResult, words: Words) -> CheckLine[Local]:
+    """One check in words, with all its evidence."""
+    return CheckLine[Local](
+        id=check.id,
+        area=check.area.value,
+        question=words.question(check.id),
+        outcome=result.outcome,
+        causes=tuple(dict.fromkeys(finding.cause for finding in result.findings)),
+        blocked_by=result.blocked_by,
+        reason=result.reason,
+        evidence=tuple(
+            EvidenceLine[Local](key=e.key, value=e.value, source=e.source) for e in result.evidence
+        ),
+        started_ms=result.started_ms,
+        duration_ms=result.duration_ms,
+    )

@@ -1,0 +1,67 @@
+"""A local report for the terminal of the person in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagcps.model import Outcome, Private, Verdict
+from diagcps.report.base import CauseLine, CheckLine, Local, Report
+from diagcps.words import Words
+
+
+def plain(text: object) -> str:
+    """`text` on one line, without characters that would drive a terminal."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+def render(report: Report[Local], words: Words) -> str:
+    """The verdict, what to do, and every check, in plain lines."""
+    return "\n".join(_lines(report, words)) + "\n"
+
+
+def verdict_sentence(verdict: Verdict, *, whole: bool, words: Words) -> str:
+    """The answer in one sentence; never more than was checked."""
+    key = f"verdict.{verdict.value}"
+    return words.ui(key if whole else f"{key}-partly")
+
+
+def _lines(report: Report[Local], words: Words) -> Iterator[str]:
+    if report.simulated:
+        yield words.ui("simulated")
+    yield verdict_sentence(report.verdict, whole=not report.not_covered, words=words)
+    for entry in report.diagnosis:
+        yield ""
+        yield from _cause(entry, words)
+    yield ""
+    for check in report.checks:
+        yield from _check(check, words)
+    if report.not_covered:
+        areas = ", ".join(words.area(area) for area in report.not_covered)
+        yield words.ui("not-covered", areas=areas)
+    yield words.ui("no-try-spent")
+
+
+def _cause(entry: CauseLine, words: Words) -> Iterator[str]:
+    yield f"{words.ui('level.' + entry.level)} · {entry.title}  [{entry.cause}]"
+    if entry.meaning:
+        yield f"  {plain(entry.meaning)}"
+    yield f"  {words.ui('who')} {words.ui('owner.' + entry.owner)}"
+    for remedy in entry.remedies:
+        yield f"  → {remedy.title}"
+        for number, step in enumerate(remedy.steps, 1):
+            yield f"     {number}. {step}"
+
+
+def _check(check: CheckLine[Local], words: Words) -> Iterator[str]:
+    state = words.ui(f"outcome.{check.outcome.value}")
+    note = ""
+    if check.outcome is Outcome.BLOCKED and check.blocked_by:
+        note = " – " + words.ui("blocked-by", question=words.question(check.blocked_by))
+    elif check.reason:
+        note = " – " + words.ui(f"reason.{check.reason.value}")
+    yield f"[{state}] {check.question}{note}"
+    if check.outcome is Outcome.PASS:
+        return  # its evidence is in the other formats: here it would bury what matters
+    for line in check.evidence:
+        value = line.value.value if isinstance(line.value, Private) else line.value
+        yield f"      {words.evidence(line.key)} : {plain(value)}  ({plain(line.source)})"

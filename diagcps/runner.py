@@ -1,0 +1,281 @@
+"""Reads facts and judges them: concurrent, in the order of dependencies, each part on its own.
+
+A check that raises, a probe that hangs or fails, a fact that nobody gives: each becomes a result
+of the checks that depend on it, and nothing else is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+from typing import Any, TypeVar
+
+from diagcps.check import Check, Facts, MissingFact, Probe, Trigger, World
+from diagcps.events import EventLog, Finished, Judged, Settled, Snapshot, Started
+from diagcps.model import (
+    CauseId,
+    CheckId,
+    CheckResult,
+    Diagnosis,
+    Evidence,
+    Finding,
+    Level,
+    Outcome,
+    Platform,
+    Private,
+    PrivateKind,
+    ProbeError,
+    ProbeFailure,
+    Reason,
+)
+from diagcps.threads import DaemonThreads
+
+logger = logging.getLogger(__name__)
+
+FactValue = Any  # a fact of any type: the bag's typing is that of `Facts.__getitem__`
+Diagnose = Callable[[Mapping[CheckId, CheckResult]], Diagnosis]
+Answer = TypeVar("Answer")
+
+CHECK_FAILED = CauseId("check.failed")
+_SATISFIED = frozenset({Outcome.PASS, Outcome.WARN, Outcome.NOT_APPLICABLE})
+_PROBES_AT_ONCE = 16
+
+
+@dataclass(kw_only=True)
+class Runner:
+    """One examination of one workstation, begun by `run` and kept true by `refresh`."""
+
+    checks: tuple[Check, ...]
+    probes: Mapping[type, Probe[Any]]
+    world: World
+    platform: Platform
+    level: Callable[[CauseId], Level]
+    """What a cause means for the profile: it decides whether a finding fails a check or warns."""
+    diagnose: Diagnose
+    log: EventLog = field(default_factory=EventLog)
+    facts: dict[type, FactValue | ProbeFailure] = field(default_factory=dict)
+    results: dict[CheckId, CheckResult] = field(default_factory=dict)
+    diagnosis: Diagnosis | None = None
+    runs: int = 0
+    threads: DaemonThreads = field(default_factory=DaemonThreads)
+    _began: float = 0.0
+    _started: dict[CheckId, float] = field(default_factory=dict)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def run(self) -> Diagnosis:
+        """The diagnosis after reading every fact anew and judging every check."""
+        return await self._examine(self.checks, {fact for c in self.checks for fact in c.uses})
+
+    async def refresh(self, trigger: Trigger) -> Diagnosis | None:
+        """The diagnosis after reading again only what `trigger` may have changed.
+
+        Facts that the trigger does not touch are kept, and so are the results that stand on them
+        alone. None before the first run, when there is nothing to keep true.
+        """
+        if self.diagnosis is None and not self._lock.locked():
+            return None
+        stale_facts = {kind for kind, p in self.probes.items() if trigger in p.refreshed_by}
+        stale = _dependents(self.checks, stale_facts)
+        return await self._examine(stale, stale_facts)
+
+    async def read(self, kinds: Iterable[type]) -> None:
+        """Reads the facts of these kinds that have not been read, for their own sake."""
+        async with self._lock:
+            gate = asyncio.Semaphore(_PROBES_AT_ONCE)
+            await asyncio.gather(*(self._read(kind, gate) for kind in kinds))
+
+    async def _examine(self, checks: tuple[Check, ...], stale_facts: set[type]) -> Diagnosis:
+        async with self._lock:
+            self.runs += 1
+            self._began = time.monotonic()
+            self._started = {}
+            pending = tuple(check.id for check in checks)
+            kept = {id_: r for id_, r in self.results.items() if id_ not in set(pending)}
+            self.results = dict(kept)
+            self.log.append(Snapshot(run=self.runs, results=kept, pending=pending))
+            for kind in stale_facts:
+                self.facts.pop(kind, None)
+            await self._settle_all(checks)
+            self.diagnosis = self.diagnose(self.results)
+            self.log.append(Judged(diagnosis=self.diagnosis))
+            self.log.append(Finished(run=self.runs, duration_ms=self._now_ms()))
+            return self.diagnosis
+
+    async def _settle_all(self, checks: tuple[Check, ...]) -> None:
+        """Walks the graph of facts and checks: facts are read side by side, checks judged in turn."""
+        by_id = {check.id: check for check in checks}
+        graph: TopologicalSorter[type | CheckId] = TopologicalSorter()
+        for check in checks:
+            graph.add(check.id, *check.uses, *(need for need in check.needs if need in by_id))
+        graph.prepare()
+        gate = asyncio.Semaphore(_PROBES_AT_ONCE)
+        reading: dict[asyncio.Task[None], type] = {}
+        try:
+            while graph.is_active():
+                for node in graph.get_ready():
+                    if isinstance(node, type):
+                        self._announce(node, checks)
+                        reading[asyncio.create_task(self._read(node, gate))] = node
+                    else:
+                        self._settle(by_id[node])
+                        graph.done(node)
+                if reading:
+                    done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+                    graph.done(*(reading.pop(task) for task in done))
+                    for task in done:
+                        task.result()
+        finally:
+            for task in reading:
+                task.cancel()
+
+    def _announce(self, fact: type, checks: Iterable[Check]) -> None:
+        if fact in self.facts:
+            return
+        for check in checks:
+            if fact in check.uses:
+                self._start(check.id)
+
+    def _start(self, check: CheckId) -> float:
+        if check not in self._started:
+            self._started[check] = self._now_ms()
+            self.log.append(Started(check=check))
+        return self._started[check]
+
+    async def _read(self, kind: type, gate: asyncio.Semaphore) -> None:
+        if kind in self.facts:
+            return
+        probe = self.probes.get(kind)
+        if probe is None or self.platform not in probe.platforms:
+            reason = Reason.UNAVAILABLE if probe is None else Reason.UNSUPPORTED
+            self.facts[kind] = ProbeFailure(reason=reason)
+            return
+        async with gate:
+            self.facts[kind] = await self._ask(probe)
+
+    async def _ask(self, probe: Probe[Any]) -> FactValue | ProbeFailure:
+        try:
+            return await _within(probe.timeout_s, self._reading(probe))
+        except TimeoutError:
+            return ProbeFailure(reason=Reason.TIMEOUT)
+        except ProbeError as error:
+            return ProbeFailure(reason=error.reason, detail=_detail(error))
+        except Exception as error:  # the boundary: whatever a probe raises is a result
+            logger.exception("the probe of %s failed", probe.gives.__name__)
+            return ProbeFailure(reason=Reason.INTERNAL, detail=_detail(error))
+
+    async def _reading(self, probe: Probe[Any]) -> FactValue:
+        if inspect.iscoroutinefunction(probe.read):
+            fact = await probe.read(self.world)
+        else:
+            fact = await self.threads.run(lambda: probe.read(self.world))
+        if not isinstance(fact, probe.gives):
+            raise TypeError(f"a probe of {probe.gives.__name__} gave {type(fact).__name__}")
+        return fact
+
+    def _settle(self, check: Check) -> None:
+        started_ms = self._start(check.id)
+        result = replace(
+            self._judge(check), started_ms=started_ms, duration_ms=self._now_ms() - started_ms
+        )
+        self.results[check.id] = result
+        self.log.append(Settled(result=result))
+
+    def _judge(self, check: Check) -> CheckResult:
+        if self.platform not in check.platforms:
+            return CheckResult(check=check.id, outcome=Outcome.NOT_APPLICABLE)
+        for need in check.needs:
+            needed = self.results.get(need)
+            if needed is not None and needed.outcome not in _SATISFIED:
+                return CheckResult(check=check.id, outcome=Outcome.BLOCKED, blocked_by=need)
+        try:
+            return self._judged(check)
+        except MissingFact as missing:
+            return _unknown(check, missing.failure)
+        except Exception as error:  # the boundary: whatever a check raises is a result
+            logger.exception("the check %s failed", check.id)
+            return _unknown(check, ProbeFailure(reason=Reason.INTERNAL, detail=_detail(error)))
+
+    def _judged(self, check: Check) -> CheckResult:
+        facts = Facts({kind: self.facts[kind] for kind in check.uses})
+        findings: list[Finding] = []
+        evidence: list[Evidence] = []
+        for said in check.judge(facts):
+            if isinstance(said, Finding):
+                if said.cause not in check.causes:
+                    raise ValueError(f"{check.id} found a cause it does not declare: {said.cause}")
+                findings.append(said)
+                evidence.extend(said.evidence)
+            else:
+                evidence.append(said)
+        return CheckResult(
+            check=check.id,
+            outcome=_outcome(self.level(finding.cause) for finding in findings),
+            findings=tuple(findings),
+            evidence=tuple(evidence),
+        )
+
+    def _now_ms(self) -> float:
+        return (time.monotonic() - self._began) * 1000
+
+
+def _outcome(levels: Iterable[Level]) -> Outcome:
+    """The outcome is computed from the findings: a check cannot claim a pass against them."""
+    found = set(levels)
+    if Level.KO in found:
+        return Outcome.FAIL
+    return Outcome.WARN if Level.WARN in found else Outcome.PASS
+
+
+def _unknown(check: Check, failure: ProbeFailure) -> CheckResult:
+    """What cannot be told; our own failure is also a cause, so that somebody hears of it."""
+    ours = failure.reason is Reason.INTERNAL
+    detail = failure.detail
+    return CheckResult(
+        check=check.id,
+        outcome=Outcome.UNKNOWN,
+        reason=failure.reason,
+        findings=(Finding(cause=CHECK_FAILED),) if ours else (),
+        evidence=(Evidence(key="missing", value=detail, source="exception"),) if detail else (),
+    )
+
+
+def _detail(error: BaseException) -> Private | None:
+    """The error in its own words, which may hold anything: private, one line, at most 200 characters."""
+    text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return Private(PrivateKind.TEXT, text[:200]) if str(error) else None
+
+
+def _dependents(checks: tuple[Check, ...], stale: set[type]) -> tuple[Check, ...]:
+    """The checks that stand on a stale fact, or need one that does, in their own order."""
+    found: set[CheckId] = {check.id for check in checks if stale & set(check.uses)}
+    while True:
+        more = {c.id for c in checks if c.id not in found and found & set(c.needs)}
+        if not more:
+            return tuple(check for check in checks if check.id in found)
+        found |= more
+
+
+async def _within(limit_s: float, answer: Awaitable[Answer]) -> Answer:
+    """The answer, or TimeoutError after `limit_s` seconds even if the coroutine ignores its end."""
+    task = asyncio.ensure_future(answer)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=limit_s)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if done:
+        return task.result()
+    task.cancel()
+    task.add_done_callback(_look_away)
+    raise TimeoutError
+
+
+def _look_away(task: asyncio.Future[Any]) -> None:
+    """An abandoned probe may still fail: its error is retrieved so that asyncio does not report it."""
+    if not task.cancelled():
+        task.exception()

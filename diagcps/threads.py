@@ -1,0 +1,61 @@
+"""Calls that may hang for ever, on threads that never hold the process back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from diagcps.model import ProbeTimeout
+
+Result = TypeVar("Result")
+
+
+class DaemonThreads:
+    """Runs blocking calls on daemon threads and counts those that nobody waits for any more.
+
+    `asyncio.to_thread` would join a hung thread when the process ends; a daemon thread is left.
+    """
+
+    def __init__(self, most_stuck: int = 3) -> None:
+        self._most_stuck = most_stuck
+        self.stuck = 0
+
+    async def run(self, call: Callable[[], Result]) -> Result:
+        """What `call()` returns or raises; it goes on alone if the caller is cancelled.
+
+        Raises ProbeTimeout at once while `most_stuck` earlier calls still hang: what they ask is
+        known not to answer, and a thread for each new question would be a leak.
+        """
+        if self.stuck >= self._most_stuck:
+            raise ProbeTimeout
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Result] = loop.create_future()
+
+        def deliver(result: Result | None, error: BaseException | None) -> None:
+            if answer.cancelled():
+                self.stuck -= 1
+            elif error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)  # type: ignore[arg-type]  # a Result when no error
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = call()
+            except Exception as raised:  # noqa: BLE001 (carried to the caller unchanged)
+                error = raised
+            try:
+                loop.call_soon_threadsafe(deliver, result, error)
+            except RuntimeError:
+                return  # the loop was closed meanwhile: nobody is there to be told
+
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if answer.cancelled():
+                self.stuck += 1
+            raise

