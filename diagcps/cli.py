@@ -331,7 +331,7 @@ def _serve(options: argparse.Namespace) -> int:
         lambda: _examination(options),
         language=_language(options),
         port=getattr(options, "port", None),
-        browser=not getattr(options, "no_browser", False),
+        use_browser=not getattr(options, "no_browser", False),
     )
 
 

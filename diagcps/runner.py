@@ -69,7 +69,8 @@ class Runner:
 
     async def run(self) -> Diagnosis:
         """The diagnosis after reading every fact anew and judging every check."""
-        return await self._examine(self.checks, {fact for c in self.checks for fact in c.uses})
+        everything = {fact for check in self.checks for fact in check.uses}
+        return await self._examine(self.checks, everything, afresh=True)
 
     async def refresh(self, trigger: Trigger) -> Diagnosis | None:
         """The diagnosis after reading again only what `trigger` may have changed.
@@ -81,7 +82,7 @@ class Runner:
             return None
         stale_facts = {kind for kind, p in self.probes.items() if trigger in p.refreshed_by}
         stale = _dependents(self.checks, stale_facts)
-        return await self._examine(stale, stale_facts)
+        return await self._examine(stale, stale_facts, afresh=False)
 
     async def read(self, kinds: Iterable[type]) -> None:
         """Reads the facts of these kinds that have not been read, for their own sake."""
@@ -89,8 +90,12 @@ class Runner:
             gate = asyncio.Semaphore(_PROBES_AT_ONCE)
             await asyncio.gather(*(self._read(kind, gate) for kind in kinds))
 
-    async def _examine(self, checks: tuple[Check, ...], stale_facts: set[type]) -> Diagnosis:
+    async def _examine(
+        self, checks: tuple[Check, ...], stale_facts: set[type], *, afresh: bool
+    ) -> Diagnosis:
         async with self._lock:
+            if afresh:
+                self.diagnosis = None  # after a mere change, the last one stands until the next
             self.runs += 1
             self._began = time.monotonic()
             self._started = {}

@@ -50,6 +50,8 @@ _SMART_CARD_CLASS = "0b"
 """The USB class of CCID devices (USB device class definition for CCID, 1.1, 4.1)."""
 _USB_ID = re.compile(r"[0-9a-f]{4}")
 _ANCESTORS_AT_MOST = 64
+_SOCKET_LINK = re.compile(r"socket:\[([0-9]+)\]")
+"""What a descriptor of a socket links to (proc_pid_fd(5))."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +144,7 @@ class LinuxHost:
             served = [found for found in list_unix_sockets() if endpoint.is_named(found.name)]
             if not served:
                 raise ProbeUnavailable(f"no socket {endpoint.label}")
-            inodes = frozenset(found.peer for found in served if found.peer)
+            inodes = frozenset(found.peer for found in served)
             return PcscClients(
                 programs=self._programs(inodes),
                 source=f"sock_diag(7) {endpoint.label}, /proc/PID/fd",
@@ -270,12 +272,14 @@ class LinuxHost:
 
     def _socket_inodes(self, process: Path) -> Iterable[int]:
         """The sockets a process has open; none for another user's process or one that ended."""
-        try:
-            links = [str(link.readlink()) for link in _entries(process / "fd")]
-        except OSError:
-            return ()
-        numbers = (link[len("socket:[") : -1] for link in links if link.startswith("socket:["))
-        return tuple(int(number) for number in numbers if number.isdecimal())
+        found = []
+        for descriptor in _entries(process / "fd"):
+            # A descriptor may be closed meanwhile: the one that listed our own folder always is.
+            with suppress(OSError):
+                link = _SOCKET_LINK.fullmatch(str(descriptor.readlink()))
+                if link:
+                    found.append(int(link[1]))
+        return tuple(found)
 
     def _process_folders(self) -> Iterator[Path]:
         return (entry for entry in _entries(self._root / "proc") if entry.name.isdecimal())

@@ -319,6 +319,16 @@ class TestService:
         assert service.state is ServiceState.STOPPED
         assert service.source == "nothing listens on PCSCLITE_CSOCK_NAME"
 
+    def test_a_running_daemon_does_not_listen_on_a_socket_of_another_name(self, root: Root) -> None:
+        root.installed()
+        root.socket_file("/tmp/left.comm")
+        root.write("run/pcscd/pcscd.pid", "812")
+        root.process(812, "pcscd")
+
+        service = root.host(PCSCLITE_CSOCK_NAME="/tmp/left.comm").pcsc_service()
+
+        assert service.state is ServiceState.STOPPED
+
     @pytest.mark.parametrize("line", ["\n", "a b\n", "a b c zz 1 1 1 " + SOCKET + "\n"])
     def test_a_line_of_the_table_that_makes_no_sense_is_passed_over(
         self, root: Root, line: str
@@ -510,6 +520,27 @@ class TestClients:
             ours.connect(path)
             accepted, _ = service.accept()
             assert self.host(path).pcsc_clients().programs == ()
+            accepted.close()
+
+    def test_a_connection_that_waits_to_be_accepted_names_nobody(
+        self, service: socket.socket, path: str, billing: Path
+    ) -> None:
+        with connected_program(billing, path):
+            assert self.host(path).pcsc_clients().programs == ()
+
+    def test_a_child_that_inherited_our_connection_is_not_another_program(
+        self, service: socket.socket, path: str, billing: Path
+    ) -> None:
+        with socket.socket(socket.AF_UNIX) as ours:
+            ours.connect(path)
+            accepted, _ = service.accept()
+            with subprocess.Popen(
+                [billing, "-c", "import sys; sys.stdin.read()"],
+                stdin=subprocess.PIPE,
+                pass_fds=[ours.fileno()],
+            ) as child:
+                assert self.host(path).pcsc_clients().programs == ()
+                child.communicate()
             accepted.close()
 
     def test_programs_connected_elsewhere_are_not_named(

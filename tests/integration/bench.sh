@@ -18,28 +18,31 @@ if [ "${DIAGCPS_BENCH-}" = 1 ] && ! grep : /proc/net/dev | grep -qv '^ *lo:'; th
 fi
 
 init=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)/bench_init.py
-python=$(command -v python3 || echo /usr/bin/python3)
+# The program itself: a version manager's wrapper forks before it becomes Python, and its first
+# child would be the first process of the new namespace.
+python=$(python3 -c 'import sys; print(sys.executable)')
+enter='unshare --net --mount --pid'
+user='--user --map-root-user'
 
-# --kill-child: whoever kills this process with SIGKILL ends everything that runs inside.
-enter='unshare --net --mount --pid --fork --kill-child --mount-proc'
-
-# As root; --user makes one that owns these namespaces only, where the system allows it.
-for as_root in '' '--user --map-root-user'; do
-    if [ -n "$as_root" ] || [ "$(id -u)" -eq 0 ]; then
-        # shellcheck disable=SC2086 # these are words, not one argument
-        if $enter $as_root true 2>/dev/null; then
-            exec $enter $as_root "$python" "$init" "$@"
-        fi
-    elif command -v sudo >/dev/null; then
-        # Asks for a password only where somebody can answer.
-        if sudo -n true 2>/dev/null || { [ -t 0 ] && sudo true; }; then
-            # Bytecode written by root into the checkout could not be removed by its owner.
-            # shellcheck disable=SC2086
-            exec sudo -E env "PATH=$PATH" PYTHONDONTWRITEBYTECODE=1 \
-                $enter "$python" "$init" "$@"
-        fi
+# shellcheck disable=SC2086 # $enter and $user are words, not one argument
+if [ "$(id -u)" -eq 0 ]; then
+    if $enter true 2>/dev/null; then
+        exec $enter "$python" "$init" "$@"
     fi
-done
+elif command -v sudo >/dev/null; then
+    # Asks for a password only where somebody can answer.
+    if sudo -n true 2>/dev/null || { [ -t 0 ] && sudo true; }; then
+        # Bytecode written by root into the checkout could not be removed by its owner.
+        exec sudo -E env "PATH=$PATH" PYTHONDONTWRITEBYTECODE=1 $enter "$python" "$init" "$@"
+    fi
+fi
+
+# Root over these namespaces only, where the system gives it to everyone; a system that gives
+# the namespaces but not the rights over them (AppArmor) refuses the mount.
+# shellcheck disable=SC2086
+if $enter $user --fork --mount-proc true 2>/dev/null; then
+    exec $enter $user "$python" "$init" "$@"
+fi
 
 echo 'bench.sh: no right to make namespaces here (root, sudo or user namespaces)' >&2
 exit 77

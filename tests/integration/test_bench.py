@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import pytest
 from . import vpcd
 from .bench import RUN, SOCKET, Hold, Holder, HoldRefused, Pcscd, until
 from .conftest import InsertCard
-from .vpcd import CPS3, CPS4_T0, CPS4_T1, MUTE, OTHER, POWER_OFF, POWER_ON, reader_name
+from .vpcd import CPS3, CPS4_T0, CPS4_T1, MUTE, OTHER, PORT, POWER_OFF, POWER_ON, reader_name
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -321,6 +322,8 @@ def test_closed_socket_refuses_another_user_alone(pcscd: Pcscd, as_nobody: tuple
 
 def test_bench_has_the_loopback_interface_alone_and_no_service_manager() -> None:
     assert socket.if_nameindex() == [(1, "lo")]
+    reserved = Path("/proc/sys/net/ipv4/ip_local_reserved_ports").read_text()
+    assert reserved.strip() == f"{PORT}-{PORT + 1}"
     assert not Path("/run/systemd").exists()
     assert not Path("/run/dbus").exists()
 
@@ -354,11 +357,13 @@ def test_bench_ends_what_the_command_left_behind() -> None:
     until(lambda: not runs(mark), "the orphan ended")
 
 
-def test_killed_bench_takes_its_processes_along() -> None:
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_ended_bench_takes_its_processes_along(how: signal.Signals, code: int) -> None:
     mark = f"61.{os.getpid()}"
     with start(str(BENCH), "sleep", mark, DIAGCPS_BENCH=None) as whole:
         until(lambda: runs(mark, program="sleep"), "it sleeps")
-        whole.kill()
+        whole.send_signal(how)
+        assert whole.wait(timeout=5) == code
     until(lambda: not runs(mark), "the sleeper ended")
 
 
@@ -375,6 +380,6 @@ def test_bench_without_the_right_says_so_in_one_line(tmp_path: Path) -> None:
 def test_outside_the_bench_every_test_skips_with_a_reason() -> None:
     options = ("-p", "no:cacheprovider", "-c", os.devnull, "-rs", "-k", "mute")
     command = (sys.executable, "-m", "pytest", *options, str(Path(__file__)))
-    answer = run(*command, DIAGCPS_BENCH=None)
+    answer = run(*command, DIAGCPS_BENCH=None, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     assert "1 skipped" in answer.stdout
     assert "run it with tests/integration/bench.sh" in answer.stdout

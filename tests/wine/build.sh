@@ -6,7 +6,7 @@
 # PYTHON names the interpreter (3.11, with pip) whose Lib and pip are used; python3 without it.
 set -euo pipefail
 source_dir=$(cd "$(dirname "$0")" && pwd)
-python=${PYTHON:-python3}
+python=$(realpath -s "$(command -v "${PYTHON:-python3}")")  # its links make a venv what it is
 packages=(wine wine64 gcc-mingw-w64-x86-64-win32      # Wine, and what makes python.exe
           wine64-tools libwine-dev g++ libc6-dev libpcsclite1)  # what makes winscard.dll
 
@@ -53,6 +53,13 @@ pip_for_windows() {
         --only-binary=:all: --platform win_amd64 --python-version 3.11 --implementation cp "${@:2}"
 }
 
+end_prefix() (
+    here=$dir
+    . "$source_dir/environment"
+    wineserver --kill || true  # it fails where none runs
+    wineserver --wait
+)
+
 make_prefix() {
     local here=$dir
     . "$source_dir/environment"
@@ -84,19 +91,18 @@ make_python_files() {
 
 # The same Python with another winscard.dll beside python.exe, where Windows looks first.
 make_pcscd_twin() {
-    local plain=$1 twin=$2
+    local twin=$1
     mkdir "$twin"
     ln -s ../python/{Lib,DLLs,python.exe,python3.dll,python311.dll,vcruntime140.dll} "$twin"
     ln -s ../python/bcryptprimitives.dll "$twin"
     (cd "$source_dir/native" && winegcc -shared -O2 -o "$twin/bridge.dll.so" winscard.spec \
         winscard.c -ldl)
     mv "$twin/bridge.dll.so" "$twin/winscard.dll"
-    [ -f "$plain/python.exe" ]
 }
 
 build() {
     local prefix_job wheels
-    [ ! -d "$dir/prefix" ] || WINEPREFIX=$dir/prefix wineserver --kill || true
+    [ ! -d "$dir/prefix" ] || end_prefix
     # Only what an earlier build made is removed, never a folder given by mistake.
     rm -rf "$dir"/{stamp,python,python-pcscd,prefix,home,winpy,environment} "$dir"/{wheels,native}.*
     say "building in $dir"
@@ -114,7 +120,7 @@ build() {
     env -u PYTHONDONTWRITEBYTECODE "$python" -m compileall -q -j0 "$dir/python/Lib" \
         >/dev/null || true
     make_python_files "$dir/python"
-    make_pcscd_twin "$dir/python" "$dir/python-pcscd"
+    make_pcscd_twin "$dir/python-pcscd"
     cp "$source_dir/winpy" "$source_dir/environment" "$dir/"
     wait "$prefix_job" || fail "wineboot could not make a prefix"
 }

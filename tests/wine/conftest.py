@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +33,15 @@ def windows() -> Iterator[WindowsPython]:
             yield python
         finally:
             python.end()
+
+
+@pytest.fixture
+def shared(windows: WindowsPython) -> Iterator[Path]:
+    """A folder in which Windows programs may write; under sudo, pytest's own is closed to them."""
+    with tempfile.TemporaryDirectory(dir=folder() / "home") as path:
+        owner = (folder() / "prefix").stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+        yield Path(path)
 
 
 @pytest.fixture

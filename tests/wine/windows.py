@@ -88,10 +88,6 @@ class Program:
         """Sends Ctrl-C, as Wine hands SIGINT to the program."""
         self._process.send_signal(signal.SIGINT)
 
-    def terminate(self) -> None:
-        """Ends the program as TerminateProcess does: Wine gives it no last word."""
-        self._process.terminate()
-
     def wait(self, *, timeout_s: float = START_S) -> Finished:
         """What the program said, once it ended by itself. Raises TimeoutExpired."""
         code = self._process.wait(timeout=timeout_s)
@@ -140,7 +136,7 @@ class Program:
 
 
 class WindowsPython:
-    """The Windows Python of a folder that build.sh made; `DiagCPS` is the checkout's own."""
+    """The Windows Python of a folder that build.sh made; it imports the product from the checkout."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -163,10 +159,8 @@ class WindowsPython:
             return program.wait(timeout_s=timeout_s)
 
     def end(self) -> None:
-        """Returns when no Windows program of this folder is left; none is asked for its opinion."""
-        environment = {**os.environ, "WINEPREFIX": str(self._place / "prefix")}
-        for how in ("--kill", "--wait"):
-            subprocess.run(["wineserver", how], env=environment, check=False, timeout=20)
+        """Ends what still runs of this Windows, and returns when nothing is left."""
+        subprocess.run([self._place / "winpy", "--end"], check=True, timeout=30)
 
     def _environment(self, cards: Path | None) -> dict[str, str]:
         """The caller's environment without what would steer either Python or the product."""

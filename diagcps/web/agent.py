@@ -1,0 +1,109 @@
+"""The agent behind the page: runs on request, follows the workstation, and knows when to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import web
+
+from diagcps import resume
+from diagcps.check import Trigger
+from diagcps.examination import Examination
+from diagcps.model import Level, Verdict
+from diagcps.web.handshake import PortFile
+from diagcps.web.security import Address
+from diagcps.web.sessions import Sessions
+
+logger = logging.getLogger(__name__)
+
+IDLE_EXIT_S = 15 * 60.0
+
+
+class Agent:
+    """One examination that any number of pages watch. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        examination: Examination,
+        *,
+        own: Address,
+        language: str,
+        port_file: PortFile,
+        state: Path | None = None,
+    ) -> None:
+        self.examination = examination
+        self.own = own
+        self.port_file = port_file
+        self.sessions = Sessions(language)
+        self.stopping = asyncio.Event()
+        self.unfinished = resume.load(state, datetime.now(UTC))
+        self.streams = 0
+        self._state = state
+        self._active = time.monotonic()
+        self._run: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """A run that somebody asked for is under way."""
+        return self._run is not None and not self._run.done()
+
+    def touch(self) -> None:
+        """Somebody is there: the time to exit begins anew."""
+        self._active = time.monotonic()
+
+    def start(self) -> None:
+        """Starts a run, unless one is under way already."""
+        self.forget()
+        if not self.running:
+            self._run = asyncio.create_task(self._examine())
+
+    def forget(self) -> None:
+        """Forgets the repair that was kept from the last time."""
+        self.unfinished = None
+        resume.forget(self._state)
+
+    async def watch(self) -> None:
+        """Keeps the diagnosis true for as long as the workstation changes."""
+        runner = self.examination.runner
+        async for _ in runner.world.cards.changes():
+            if await runner.refresh(Trigger.PCSC) is not None:
+                self._keep()
+
+    async def exit_when_idle(self, limit_s: float = IDLE_EXIT_S) -> None:
+        """Asks to stop once no page has been open, and nobody has asked anything, for `limit_s`."""
+        while not self.stopping.is_set():
+            if self.streams or self.running:
+                self.touch()
+            left = self._active + limit_s - time.monotonic()
+            if left <= 0:
+                logger.info("nobody is there any more")
+                self.stopping.set()
+                return
+            await asyncio.sleep(min(left, 30.0))
+
+    async def _examine(self) -> None:
+        try:
+            await self.examination.runner.run()
+        except Exception:  # the boundary: a fault of ours must not leave the page waiting
+            logger.exception("the run failed")
+        else:
+            self._keep()
+
+    def _keep(self) -> None:
+        diagnosis = self.examination.diagnosis
+        if diagnosis.verdict is Verdict.READY or self.examination.simulated:
+            resume.forget(self._state)
+            return
+        first = next((entry for entry in diagnosis.entries if entry.level is Level.KO), None)
+        if first is not None:
+            kept = resume.Unfinished(
+                cause=first.cause.id, profile=self.examination.profile.id, at=datetime.now(UTC)
+            )
+            resume.save(self._state, kept)
+
+
+AGENT = web.AppKey("agent", Agent)

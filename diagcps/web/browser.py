@@ -1,0 +1,70 @@
+"""Leads the person's browser to the page, without the address passing where others can read it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import webbrowser
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+
+_XDG_SETTINGS = Path("/usr/bin/xdg-settings")
+
+
+def open_page(url: str, folder: Path | None) -> Path | None:
+    """Opens `url`; the file that leads to it, to be removed later, when one was written.
+
+    The command line of a process can be read by every user, so the browser is given a file in a
+    folder of the user; a browser in a sandbox cannot read one there, and gets the address itself.
+    """
+    file = _leading_file(url, folder) if folder is not None and _reads_files() else None
+    target = file.as_uri() if file else url
+    # Some browsers keep this call until they end.
+    threading.Thread(target=_open, args=(target,), daemon=True).start()
+    return file
+
+
+def _open(target: str) -> None:
+    with suppress(webbrowser.Error, OSError):
+        webbrowser.open(target)
+
+
+def _leading_file(url: str, folder: Path) -> Path | None:
+    path = folder / f"open-{os.getpid()}.html"
+    page = (
+        '<!doctype html><meta charset="utf-8"><title>DiagCPS</title>'
+        f'<meta http-equiv="refresh" content="0; url={escape(url)}">'
+        f'<a href="{escape(url)}">DiagCPS</a>'
+    )
+    try:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(page)
+    except OSError:
+        return None
+    return path
+
+
+def _reads_files() -> bool:
+    """False for a default browser from Snap or Flatpak, which cannot read hidden folders.
+
+    Their desktop entries are named « firefox_firefox.desktop » and « org.mozilla.firefox.desktop ».
+    """
+    if not _XDG_SETTINGS.exists():
+        return True
+    try:
+        answer = subprocess.run(  # noqa: S603 (a fixed absolute path, no shell)
+            [str(_XDG_SETTINGS), "get", "default-web-browser"],
+            capture_output=True,
+            text=True,
+            timeout=2,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return True
+    name = answer.stdout.strip().removesuffix(".desktop")
+    return "_" not in name and name.count(".") < 2

@@ -1,0 +1,157 @@
+"""What the page shows, from results to HTML.
+
+One rendering serves the first page, the page without script and every live update, so that they
+cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from diagcps import __version__
+from diagcps.examination import Examination
+from diagcps.model import CheckId, Outcome, Private
+from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, Report
+from diagcps.report.text import plain, verdict_sentence
+from diagcps.resources import data_dir
+from diagcps.words import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckView:
+    """One check as the page shows it, settled or not."""
+
+    id: CheckId
+    area: str
+    question: str
+    state: str
+    """An outcome, or « pending » while it is made, « idle » before the first run."""
+    note: str
+    evidence: tuple[EvidenceLine[Local], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageView:
+    """All that the templates need, so that they compute nothing."""
+
+    words: Words
+    report: Report[Local]
+    checks: tuple[CheckView, ...]
+    running: bool
+    begun: bool
+    """A run has been asked for since the agent started."""
+    after: int
+    """The number of the last event that this view includes."""
+
+    @cached_property
+    def areas(self) -> tuple[tuple[str, tuple[CheckView, ...]], ...]:
+        """The checks by area, in the order of the areas' first check."""
+        grouped: dict[str, list[CheckView]] = {}
+        for check in self.checks:
+            grouped.setdefault(check.area, []).append(check)
+        return tuple((area, tuple(checks)) for area, checks in grouped.items())
+
+    @property
+    def judged(self) -> bool:
+        """There is a verdict to show."""
+        return self.begun and not self.running
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in one sentence, or what goes on."""
+        if self.running:
+            return self.words.ui("running")
+        if not self.begun:
+            return self.words.ui("verdict.none")
+        whole = not self.report.not_covered
+        return verdict_sentence(self.report.verdict, whole=whole, words=self.words)
+
+    @property
+    def first(self) -> CauseLine | None:
+        """The cause to repair first."""
+        return self.report.diagnosis[0] if self.judged and self.report.diagnosis else None
+
+    @property
+    def others(self) -> tuple[CauseLine, ...]:
+        """The other root causes, in their order."""
+        return self.report.diagnosis[1:] if self.judged else ()
+
+    @property
+    def progress(self) -> str:
+        """How far the run is, in one sentence for eyes and ears."""
+        done = sum(check.state not in ("pending", "idle") for check in self.checks)
+        problems = sum(check.state == Outcome.FAIL.value for check in self.checks)
+        key = "progress" if not problems else "progress-problem" if problems == 1 else "progress-problems"
+        return self.words.ui(key, done=done, total=len(self.checks), problems=problems)
+
+
+def view(examination: Examination, language: str) -> PageView:
+    """The page's view of the examination as it stands now."""
+    runner = examination.runner
+    words = examination.words(language)
+    report = examination.report(language)
+    settled = {line.id: line for line in report.checks}
+    begun = runner.runs > 0
+    return PageView(
+        words=words,
+        report=report,
+        checks=tuple(_check(check, settled, begun, words) for check in examination.checks),
+        running=begun and runner.diagnosis is None,
+        begun=begun,
+        after=runner.log.last,
+    )
+
+
+def _check(
+    check: Any, settled: Mapping[CheckId, CheckLine[Local]], begun: bool, words: Words
+) -> CheckView:
+    line = settled.get(check.id)
+    state, note = ("pending" if begun else "idle"), ""
+    if line is not None:
+        state = line.outcome.value
+        if line.blocked_by:
+            note = words.ui("blocked-by", question=words.question(line.blocked_by))
+        elif line.reason:
+            note = words.ui(f"reason.{line.reason.value}")
+    return CheckView(
+        id=check.id,
+        area=check.area.value,
+        question=words.question(check.id),
+        state=state,
+        note=note,
+        evidence=line.evidence if line else (),
+    )
+
+
+def _shown(value: object) -> str:
+    """A piece of evidence for the person in front of this workstation: nothing is hidden from them."""
+    return plain(value.value if isinstance(value, Private) else value)
+
+
+def _area_title(area: str, words: Words) -> str:
+    return words.area(area)
+
+
+class Renderer:
+    """The templates, compiled once."""
+
+    def __init__(self) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(data_dir("templates")),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["shown"] = _shown
+        self._templates.filters["area_title"] = _area_title
+        self._templates.globals["version"] = __version__
+
+    def render(self, template: str, **values: Any) -> str:
+        """The HTML of one template."""
+        return self._templates.get_template(template).render(**values)

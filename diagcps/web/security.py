@@ -1,0 +1,157 @@
+"""What is let in, before any page is looked for, and what every answer carries.
+
+The browser on this machine is used to visit hostile pages, and other users may share the machine:
+an address on the loopback interface is no proof of anything. Each guard refuses on its own.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+LARGEST_BODY = 8 * 1024
+BODY_S = 5.0
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types diagcps"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    # With no-referrer, browsers send « Origin: null » on our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Permissions-Policy": (
+        "accelerometer=(), camera=(), clipboard-read=(), display-capture=(), geolocation=(), "
+        "gyroscope=(), hid=(), microphone=(), midi=(), payment=(), serial=(), usb=()"
+    ),
+    # Instead of the library's name and version.
+    "Server": "diagcps",
+}
+
+
+class Refused(Exception):  # noqa: N818 (an answer, not a fault of ours)
+    """A request that is not let in: the HTTP status and the key of the words that say why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The one address this agent is bound to."""
+
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """The only Host header that is accepted."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """The only Origin that is accepted."""
+        return f"http://{self.authority}"
+
+
+def admit(request: web.BaseRequest, own: Address, *, opening: bool) -> None:
+    """Returns for a request that may be looked at. Raises Refused for any other.
+
+    `opening` is true for the one-time address alone, which other sites and files may lead to.
+    """
+    _own_host(request, own)
+    _own_form(request)
+    _no_upgrade(request)
+    _own_origin(request, own)
+    _own_site(request, opening=opening)
+
+
+def _own_host(request: web.BaseRequest, own: Address) -> None:
+    """DNS rebinding: a hostile name may resolve to us, but the browser then says that name."""
+    if request.headers.getall("Host", []) != [own.authority]:
+        raise Refused(421, "refused")
+
+
+def _own_form(request: web.BaseRequest) -> None:
+    """A target in absolute form names another host than the header does."""
+    if not request.raw_path.startswith("/") or request.raw_path.startswith("//"):
+        raise Refused(400, "malformed")
+
+
+def _no_upgrade(request: web.BaseRequest) -> None:
+    """No WebSocket is spoken here, and none is begun by another origin."""
+    if "upgrade" in request.headers.get("Connection", "").lower() or "Upgrade" in request.headers:
+        raise Refused(403, "refused")
+
+
+def _own_origin(request: web.BaseRequest, own: Address) -> None:
+    """Compared whole: scheme, host and port. « null », a sandboxed frame or a file, is not ours."""
+    origins = request.headers.getall("Origin", [])
+    if origins and origins != [own.origin]:
+        raise Refused(403, "refused")
+
+
+def _own_site(request: web.BaseRequest, *, opening: bool) -> None:
+    """Fetch Metadata, where the browser sends it (older Safari does not)."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is None or site == "same-origin":
+        return
+    reading = request.method in ("GET", "HEAD")
+    navigation = reading and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    document = navigation and request.headers.get("Sec-Fetch-Dest") == "document"
+    # « none »: the person typed the address, or reloaded the page.
+    if site == "none" and document:
+        return
+    if opening and site == "cross-site" and document:
+        return
+    raise Refused(403, "refused")
+
+
+def same_secret(known: str, given: object) -> bool:
+    """Whether `given` is the secret, compared in constant time."""
+    return isinstance(given, str) and hmac.compare_digest(
+        known.encode(), given.encode(errors="replace")
+    )
+
+
+async def posted(request: web.Request, own: Address, form_token: str) -> Mapping[str, Any]:
+    """The fields of a request that changes something. Raises Refused.
+
+    A page without script sends a plain form: it must come from our origin and carry the session's
+    token. Anything else must be JSON, which no other origin can send without being asked first.
+    """
+    kind = request.content_type
+    if kind == "application/json":
+        return json_object(await request.text())
+    if kind != "application/x-www-form-urlencoded":
+        raise Refused(415, "malformed")
+    if request.headers.get("Origin") != own.origin:
+        raise Refused(403, "refused")
+    fields = await request.post()
+    if not same_secret(form_token, fields.get("token")):
+        raise Refused(403, "refused")
+    return dict(fields)
+
+
+def json_object(text: str) -> Mapping[str, Any]:
+    """The JSON object in `text`. Raises Refused for anything else."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refused(400, "malformed") from None
+    if not isinstance(body, dict):
+        raise Refused(400, "malformed")
+    return body

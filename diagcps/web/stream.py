@@ -1,0 +1,119 @@
+"""The live page: server-sent events (WHATWG HTML, section 9.2) from the event log.
+
+Each message carries the fragment of HTML that replaces what the page shows, rendered by the same
+templates as the page itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from aiohttp import ClientConnectionResetError, web
+
+from diagcps.events import Event, Finished, Heartbeat, Judged, Settled, Snapshot, Started
+from diagcps.web.agent import AGENT, Agent
+from diagcps.web.pages import PageView, Renderer, view
+from diagcps.web.security import Refused
+from diagcps.web.sessions import Session
+
+MOST_STREAMS = 4
+"""Browsers open six connections to one host: two are left for the pages themselves."""
+HEARTBEAT_S = 15.0
+
+
+def frame(name: str, data: object, *, number: int | None = None) -> bytes:
+    """One server-sent event. The data is JSON on one line, so nothing in it can end the event."""
+    lines = [] if number is None else [f"id: {number}"]
+    lines += [f"event: {name}", f"data: {json.dumps(data, ensure_ascii=False)}"]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+async def follow(request: web.Request, session: Session, renderer: Renderer) -> web.StreamResponse:
+    """The stream of one tab, until the tab, the session or the agent ends. Raises Refused."""
+    agent = request.app[AGENT]
+    if session.streams >= MOST_STREAMS:
+        raise Refused(429, "too-many")
+    after = _after(request)
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+    session.streams += 1
+    agent.streams += 1
+    try:
+        with suppress(ClientConnectionResetError):
+            await response.prepare(request)
+            await response.write(b"retry: 1000\n\n")
+            async for message in _messages(agent, session, renderer, after):
+                await response.write(message)
+    finally:
+        session.streams -= 1
+        agent.streams -= 1
+        agent.touch()
+    return response
+
+
+def _after(request: web.Request) -> int:
+    """The number of the last event that the tab has seen; any nonsense means none."""
+    said = request.headers.get("Last-Event-ID") or request.query.get("after", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
+
+
+async def _messages(
+    agent: Agent, session: Session, renderer: Renderer, after: int
+) -> AsyncIterator[bytes]:
+    ended = asyncio.Event()
+    session.on_end.append(ended.set)
+    ending = asyncio.create_task(ended.wait())
+    events = agent.examination.runner.log.follow(after, heartbeat_s=HEARTBEAT_S)
+    step: asyncio.Task[tuple[int, Event]] | None = None
+    try:
+        while not ended.is_set():
+            step = asyncio.ensure_future(anext(events))
+            await asyncio.wait({step, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not step.done():
+                break
+            try:
+                number, event = step.result()
+            except StopAsyncIteration:
+                break
+            # Streams keep a session awake: a page that is open is somebody who is there.
+            session.seen = max(session.seen, agent.sessions.now())
+            yield _message(number, event, agent, session, renderer)
+        yield frame("end", {"why": "taken-over" if session.replaced else "ended"})
+    finally:
+        ending.cancel()
+        if step is not None:
+            step.cancel()
+        session.on_end.remove(ended.set)
+
+
+def _message(
+    number: int, event: Event, agent: Agent, session: Session, renderer: Renderer
+) -> bytes:
+    match event:
+        case Heartbeat():
+            return frame("heartbeat", {})
+        case Started():
+            return frame("started", {"check": event.check}, number=number)
+        case Settled():
+            page = view(agent.examination, session.language)
+            return frame("settled", _settled(page, event, renderer), number=number)
+        case Snapshot():
+            page = view(agent.examination, session.language)
+            html = renderer.render("main.html", page=page, token=session.form_token)
+            return frame("snapshot", {"html": html, "say": page.progress}, number=number)
+        case Judged():
+            page = view(agent.examination, session.language)
+            html = renderer.render("verdict.html", page=page, token=session.form_token)
+            return frame("diagnosis", {"html": html}, number=number)
+        case Finished():
+            page = view(agent.examination, session.language)
+            said = page.words.ui("finished", verdict=page.verdict)
+            return frame("finished", {"say": said, "run": event.run}, number=number)
+
+
+def _settled(page: PageView, event: Settled, renderer: Renderer) -> dict[str, str]:
+    check = next(check for check in page.checks if check.id == event.result.check)
+    html = renderer.render("check.html", check=check, words=page.words)
+    return {"check": check.id, "html": html, "say": page.progress}
