@@ -33,7 +33,7 @@ _AWAY = frozenset({PcscCode.SCARD_E_NO_SERVICE, PcscCode.SCARD_E_SERVICE_STOPPED
 
 
 def judge_service(facts: Facts) -> Iterator[Finding | Evidence]:
-    """The service answered, or the cause why not, from its answer and the system's own view of it."""
+    """The service answered; else why not, from its answer and the system's own view of it."""
     service = facts.get(PcscService)
     if isinstance(service, PcscService):
         yield Evidence(key="service-state", value=service.state.value, source=service.source)
@@ -66,7 +66,7 @@ def _cause(answer: Pcsc, service: PcscService | ProbeFailure, facts: Facts) -> C
 
 
 def _sleeps_without_reader(service: PcscService, facts: Facts) -> bool:
-    """Windows ends the service with the last reader, and starts it with the first: then there is none.
+    """Windows ends the service with the last reader and starts it with the first: there is none.
 
     Source: Microsoft, Smart Cards for Windows Service; field notes C10.
     """

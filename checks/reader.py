@@ -58,7 +58,7 @@ def judge_free(facts: Facts) -> Iterator[Finding | Evidence]:
 
 
 def judge_contact(facts: Facts) -> Iterator[Finding | Evidence]:
-    """A CPS that is read is read through the slot: its contactless face holds another certificate."""
+    """A CPS is read through the slot: its contactless face holds another certificate."""
     slot = best(facts[Pcsc].slots)
     if slot is None or slot.state is not SlotState.READY:
         return

@@ -71,7 +71,7 @@ class Probe(Generic[Fact]):
     platforms: frozenset[Platform] = EVERY_PLATFORM
 
 
-class MissingFact(Exception):  # noqa: N818 (a signal to the runner, not an error of anybody)
+class MissingFact(Exception):
     """A judge asked for a fact that could not be read: the check is then unknown."""
 
     def __init__(self, failure: ProbeFailure) -> None:

@@ -7,15 +7,20 @@ import asyncio
 import dataclasses
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from diagcps import __version__
 from diagcps.model import CheckId, DiagError, OutputError, UsageError
 from diagcps.profiles import DEFAULT
 from diagcps.words import LANGUAGES
+
+if TYPE_CHECKING:
+    from diagcps.check import Check
+    from diagcps.examination import Examination
+    from diagcps.model import Diagnosis
 
 EXIT_USAGE, EXIT_CANNOT_WRITE, EXIT_INTERRUPTED, EXIT_BUG = 64, 74, 130, 70
 
@@ -101,14 +106,11 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _port(text: str) -> int:
+def _port(text: str | int) -> int:
     port = int(text)
     if not 1024 <= port <= 65535:
         raise argparse.ArgumentTypeError("between 1024 and 65535")
     return port
-
-
-_CONFIG_KEYS = {"lang": str, "profile": str, "port": int, "checks_dir": list}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -174,14 +176,34 @@ def _apply_config(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
     for key, value in data.items():
-        if key not in _CONFIG_KEYS or not isinstance(value, _CONFIG_KEYS[key]):
-            raise UsageError(f"{path}: {key} is no option, or has the wrong type")
-        if key == "checks_dir":
-            value = [Path(folder) for folder in value]
+        if key not in _CONFIG:
+            raise UsageError(f"{path}: {key} is no option")
+        try:
+            option = _CONFIG[key](value)
+        except (argparse.ArgumentTypeError, TypeError, ValueError) as error:
+            raise UsageError(f"{path}: {key}: {error}") from error
         if not hasattr(options, key):
-            setattr(options, key, value)
-    if getattr(options, "lang", LANGUAGES[0]) not in LANGUAGES:
-        raise UsageError(f"{path}: lang is none of {', '.join(LANGUAGES)}")
+            setattr(options, key, option)
+
+
+def _known_language(value: object) -> str:
+    if value not in LANGUAGES:
+        raise ValueError(f"none of {', '.join(LANGUAGES)}")
+    return str(value)
+
+
+def _paths(value: object) -> list[Path]:
+    if not isinstance(value, list):
+        raise TypeError("not a list of folders")
+    return [Path(folder) for folder in value]
+
+
+_CONFIG: dict[str, Callable[[Any], object]] = {
+    "lang": _known_language,
+    "profile": str,
+    "port": _port,
+    "checks_dir": _paths,
+}
 
 
 def _language(options: argparse.Namespace) -> str:
@@ -189,7 +211,7 @@ def _language(options: argparse.Namespace) -> str:
     return language
 
 
-def _examination(options: argparse.Namespace, named: Sequence[str] | None = None) -> Any:
+def _examination(options: argparse.Namespace, named: Sequence[str] | None = None) -> Examination:
     """The examination that the options ask for: real, replayed or simulated."""
     from diagcps import probes, profiles, registry, scenario, snapshot
     from diagcps.check import World
@@ -234,8 +256,8 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
     )
 
 
-def _named(checks: Any, wanted: Sequence[str] | None) -> frozenset[CheckId] | None:
-    """The checks that `--only` names, by their id or their area. Raises UsageError for any other."""
+def _named(checks: Iterable[Check], wanted: Sequence[str] | None) -> frozenset[CheckId] | None:
+    """The checks that `--only` names, by id or area. Raises UsageError for any other word."""
     if wanted is None:
         return None
     named: set[CheckId] = set()
@@ -262,11 +284,10 @@ def _check(options: argparse.Namespace) -> int:
     else:
         rendered = text.render(report, examination.words(language))
     _write(rendered, options.output)
-    code: int = diagnosis.exit_code
-    return code
+    return diagnosis.exit_code
 
 
-async def _run(examination: Any, language: str, *, also: Sequence[type] = ()) -> Any:
+async def _run(examination: Examination, language: str, *, also: Sequence[type] = ()) -> Diagnosis:
     """The diagnosis, with progress on stderr while it is a terminal."""
     from diagcps.progress import show
 

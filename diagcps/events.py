@@ -108,7 +108,7 @@ class EventLog:
         """
         while True:
             batch = self.since(after)
-            for after, event in batch:  # noqa: B020 (the place in the log moves with the loop)
+            for after, event in batch:
                 yield after, event
             if batch:
                 continue

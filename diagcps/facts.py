@@ -49,7 +49,7 @@ class Session:
 
     kind: SessionKind
     redirects_cards: bool
-    """PC/SC calls speak to the machine in front of the person, not to this one (Windows RDP, Citrix)."""
+    """PC/SC speaks to the machine in front of the person, not to this one (Windows RDP, Citrix)."""
     source: str
 
 
@@ -58,7 +58,7 @@ class ServiceState(Enum):
 
     RUNNING = "running"
     ON_DEMAND = "on-demand"
-    """Not running now; the system starts it when a program asks (socket activation, demand start)."""
+    """Not running; the system starts it when a program asks (socket activation, demand start)."""
     STOPPED = "stopped"
     DISABLED = "disabled"
     ABSENT = "absent"

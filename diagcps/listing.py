@@ -78,7 +78,8 @@ def explain(id_: str, language: str, folders: Iterable[Path] = ()) -> str:
 def _explained(cause: Cause, words: Words) -> Iterable[str]:
     said = words.cause(cause.id)
     yield f"{said.title}  [{cause.id}]"
-    yield f"{words.ui('level.' + cause.level.value)}. {words.ui('who')} {words.ui('owner.' + cause.owner.value)}."
+    level, owner = words.ui(f"level.{cause.level.value}"), words.ui(f"owner.{cause.owner.value}")
+    yield f"{level}. {words.ui('who')} {owner}."
     yield said.meaning or words.ui("not-detailed")
     for id_ in cause.remedies:
         by_system = {p: words.remedy(id_, p) for p in Platform if p in cause.platforms}

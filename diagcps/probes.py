@@ -19,8 +19,16 @@ from diagcps.facts import (
     ToolPart,
     UsbReaders,
 )
-from diagcps.model import LoadProblem, ProbeError, ProbeFailure, ProbeTimeout, Reason
-from diagcps.model import ProbeDenied, ProbeUnavailable, ProbeUnsupported
+from diagcps.model import (
+    LoadProblem,
+    ProbeDenied,
+    ProbeError,
+    ProbeFailure,
+    ProbeTimeout,
+    ProbeUnavailable,
+    ProbeUnsupported,
+    Reason,
+)
 
 _PCSC = frozenset({Trigger.PCSC})
 

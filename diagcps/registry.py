@@ -226,7 +226,7 @@ class _Collector:
 
 
 def _refuse_untrusted(path: Path) -> None:
-    """Raises UsageError for a path that somebody else could have written: its code would run as us."""
+    """Raises UsageError for a path that somebody else could write: its code would run as us."""
     try:
         status = path.stat()
     except OSError as error:

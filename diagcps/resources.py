@@ -1,4 +1,4 @@
-"""Where the templates, the static files and the checks are: in a wheel, an editable install or a checkout."""
+"""Where templates, static files and checks are: in a wheel, an editable install or a checkout."""
 
 from __future__ import annotations
 

@@ -32,12 +32,12 @@ def load(path: Path | None, now: datetime) -> Unfinished | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8")[:4096])
         at = datetime.fromisoformat(data["at"])
-        kept = Unfinished(cause=CauseId(data["cause"]), profile=ProfileId(data["profile"]), at=at)
+        cause, profile = CauseId(str(data["cause"])), ProfileId(str(data["profile"]))
+        kept = Unfinished(cause=cause, profile=profile, at=at)
         fresh = timedelta(0) <= now - at < _KEPT_FOR
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    text = isinstance(kept.cause, str) and isinstance(kept.profile, str)
-    return kept if text and fresh else None
+    return kept if fresh else None
 
 
 def save(path: Path | None, unfinished: Unfinished) -> None:

@@ -112,7 +112,7 @@ class Runner:
             return self.diagnosis
 
     async def _settle_all(self, checks: tuple[Check, ...]) -> None:
-        """Walks the graph of facts and checks: facts are read side by side, checks judged in turn."""
+        """Walks the graph of facts and checks: facts read side by side, checks judged in turn."""
         by_id = {check.id: check for check in checks}
         graph: TopologicalSorter[type | CheckId] = TopologicalSorter()
         for check in checks:
@@ -250,7 +250,7 @@ def _unknown(check: Check, failure: ProbeFailure) -> CheckResult:
 
 
 def _detail(error: BaseException) -> Private | None:
-    """The error in its own words, which may hold anything: private, one line, at most 200 characters."""
+    """The error's own words, which may hold anything: private, one line, 200 characters at most."""
     text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
     return Private(PrivateKind.TEXT, text[:200]) if str(error) else None
 
@@ -281,6 +281,6 @@ async def _within(limit_s: float, answer: Awaitable[Answer]) -> Answer:
 
 
 def _look_away(task: asyncio.Future[Any]) -> None:
-    """An abandoned probe may still fail: its error is retrieved so that asyncio does not report it."""
+    """An abandoned probe may still fail: its error is taken, so that asyncio reports none."""
     if not task.cancelled():
         task.exception()

@@ -35,12 +35,14 @@ class Snapshot:
     @property
     def moment(self) -> datetime:
         """When the facts were read. Raises UsageError when the snapshot does not say."""
-        return self._need(Moment).at
+        moment: datetime = self._need(Moment).at
+        return moment
 
     @property
     def system(self) -> System:
         """The system the facts are of. Raises UsageError when the snapshot does not say."""
-        return self._need(System)
+        system: System = self._need(System)
+        return system
 
     def _need(self, kind: type[Any]) -> Any:
         fact = self.facts.get(kind)

@@ -45,7 +45,7 @@ class DaemonThreads:
             result, error = None, None
             try:
                 result = call()
-            except Exception as raised:  # noqa: BLE001 (carried to the caller unchanged)
+            except Exception as raised:
                 error = raised
             try:
                 loop.call_soon_threadsafe(deliver, result, error)

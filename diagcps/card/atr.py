@@ -17,7 +17,7 @@ class CardKind(Enum):
     CPS_CONTACTLESS = "cps-contactless"
     CPS2TER = "cps2ter"
     CPS_UNKNOWN = "cps-unknown"
-    """Bears the mark of the CPS family, in a form that is not known yet: it is read, not refused."""
+    """Bears the mark of the CPS family in a form not known yet: it is read, not refused."""
     VITALE = "vitale"
     AGENT = "agent"
     """Agent card of the Assurance Maladie."""
@@ -57,7 +57,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], CardKind], ...] = tuple(
 
 
 def recognise(atr: bytes) -> CardKind:
-    """The family of the card that answered `atr`; OTHER for anything unknown, an empty one included."""
+    """The family of the card that answered `atr`; OTHER for anything unknown, even nothing."""
     text = atr.hex().upper()
     for pattern, kind in _PATTERNS:
         if pattern.fullmatch(text):

@@ -27,6 +27,6 @@ class PcscCode(IntEnum):
 
 
 def describe(code: int) -> str:
-    """The name of the code and its value as support looks it up: « SCARD_E_NO_SERVICE (0x8010001D) »."""
+    """The code as support looks it up: « SCARD_E_NO_SERVICE (0x8010001D) »."""
     known = {member.value: member.name for member in PcscCode}
     return f"{known[code]} (0x{code:08X})" if code in known else f"0x{code:08X}"

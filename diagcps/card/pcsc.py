@@ -51,7 +51,7 @@ class PcscCards:
             yield
 
     async def _look(self, api: Winscard, known: tuple[ReaderState, ...]) -> tuple[ReaderState, ...]:
-        """Every reader's state now; with `known`, those readers' states after a moment to settle."""
+        """Every reader's state now; with `known`, theirs after a moment to settle."""
 
         def look() -> tuple[ReaderState, ...]:
             with api.context() as context:

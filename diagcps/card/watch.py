@@ -37,7 +37,7 @@ class Watch:
         self._stopped = threading.Event()
 
     async def changes(self) -> AsyncIterator[None]:
-        """Yields after each change; also when the service falls silent, and when it speaks again."""
+        """Yields after each change, when the service falls silent, and when it speaks again."""
         try:
             api = Winscard()
         except ProbeUnavailable:

@@ -78,7 +78,7 @@ class Winscard:
     def states(
         self, context: int, known: Sequence[ReaderState], *, wait_ms: int = 0
     ) -> tuple[ReaderState, ...]:
-        """The states once one differs from `known`. Raises PcscError, SCARD_E_TIMEOUT when none did."""
+        """The states once one differs from `known`. Raises PcscError, a timeout if none did."""
         if not known:
             return ()
         asked = [(state.name, state.flags & ~CHANGED) for state in known]

@@ -21,7 +21,7 @@ Local = Scalar | Private
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """What stands for a private value in a shared report: the same one each time, within one report."""
+    """What stands for a private value in a shared report: the same each time, in one report."""
 
     token: str
 

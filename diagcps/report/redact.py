@@ -49,7 +49,7 @@ class Redaction:
         return shared
 
     def refuse_leaks(self, rendered: str) -> str:
-        """`rendered` itself. Raises LeakError when a private value is in it, in any usual encoding."""
+        """`rendered` itself. Raises LeakError when it holds a private value in a usual encoding."""
         folded = rendered.casefold()
         for private in self._tokens:
             if any(form.casefold() in folded for form in _forms(private.value)):

@@ -86,7 +86,13 @@ class PageView:
         """How far the run is, in one sentence for eyes and ears."""
         done = sum(check.state not in ("pending", "idle") for check in self.checks)
         problems = sum(check.state == Outcome.FAIL.value for check in self.checks)
-        key = "progress" if not problems else "progress-problem" if problems == 1 else "progress-problems"
+        key = (
+            "progress"
+            if not problems
+            else "progress-problem"
+            if problems == 1
+            else "progress-problems"
+        )
         return self.words.ui(key, done=done, total=len(self.checks), problems=problems)
 
 
@@ -129,7 +135,7 @@ def _check(
 
 
 def _shown(value: object) -> str:
-    """A piece of evidence for the person in front of this workstation: nothing is hidden from them."""
+    """A piece of evidence for the person in front of this workstation, from whom none is hidden."""
     return plain(value.value if isinstance(value, Private) else value)
 
 

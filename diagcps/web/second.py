@@ -39,9 +39,7 @@ def _ask(port: int, path: str, body: dict[str, str]) -> dict[str, Any] | None:
     """The JSON object that the agent answers; None for any other answer, or none in time."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
     try:
-        connection.request(
-            "POST", path, json.dumps(body), {"Content-Type": "application/json"}
-        )
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         response = connection.getresponse()
         answer = json.loads(response.read(_LARGEST_ANSWER))
     except (OSError, http.client.HTTPException, ValueError, RecursionError):
@@ -52,7 +50,7 @@ def _ask(port: int, path: str, body: dict[str, str]) -> dict[str, Any] | None:
 
 
 def squatter(port: int | None) -> str:
-    """« by NAME » for the program that listens on `port`, as far as the system tells; else nothing."""
+    """« by NAME » for the program that listens on `port`, where the system tells; else nothing."""
     import psutil
 
     with suppress(psutil.Error, OSError):

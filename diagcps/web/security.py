@@ -40,7 +40,7 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-class Refused(Exception):  # noqa: N818 (an answer, not a fault of ours)
+class Refused(Exception):
     """A request that is not let in: the HTTP status and the key of the words that say why."""
 
     def __init__(self, status: int, why: str) -> None:

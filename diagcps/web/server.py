@@ -50,7 +50,7 @@ def serve(
 
 
 def _folder() -> Path | None:
-    """This user's own folder for the port file; None where none can be had: the agent starts anyway."""
+    """This user's own folder; None where none can be had, and the agent starts all the same."""
     from platformdirs import user_state_path
 
     folder = user_state_path("diagcps", appauthor=False)
@@ -65,7 +65,7 @@ def _folder() -> Path | None:
 
 
 def _listen(port: int | None) -> socket.socket:
-    """A listening socket on the loopback address that no other process can share. Raises UsageError."""
+    """A socket on the loopback address that no other process can share. Raises UsageError."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
     if exclusive is not None:
@@ -166,5 +166,3 @@ def _stop_on_signals(agent: Agent) -> None:
             # Windows has no signal handlers on its loop: there Ctrl-C raises KeyboardInterrupt.
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, agent.stopping.set)
-
-

@@ -107,7 +107,7 @@ async def static(request: web.Request) -> web.Response:
 
 
 def changing(act: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """A handler that lets `act` change something, by a form or by JSON, and leads back to the page."""
+    """A handler that lets `act` change something, by form or JSON, and leads back to the page."""
 
     async def handle(request: web.Request) -> web.Response:
         session = session_of(request)
@@ -170,7 +170,7 @@ async def hello(request: web.Request) -> web.Response:
 
 
 async def reopen(request: web.Request) -> web.Response:
-    """A new one-time address for a second `diagcps` that proves it knows the secret. Raises Refused."""
+    """A one-time address for a second `diagcps` that proves it knows the secret. Raises Refused."""
     agent = request.app[AGENT]
     body = await _from_program(request)
     nonce, given = body.get("nonce"), body.get("proof")

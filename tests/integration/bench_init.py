@@ -6,6 +6,7 @@ children. Standard library only: it runs with whichever python3 the machine has.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -23,6 +24,9 @@ IFF_UP = 0x1
 PR_SET_PDEATHSIG = 1  # prctl(2)
 DRIVERS = Path("/usr/lib/pcsc/drivers")
 VIRTUAL_READERS = "35963,35964"
+ENDING = frozenset((signal.SIGTERM, signal.SIGHUP))
+"""Held back from the start until `follow` can pass them on: the first process of a namespace would
+otherwise ignore one that comes too early."""
 OF_THE_LOGIN_SESSION = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 
 
@@ -66,12 +70,14 @@ def follow(child: int) -> int:
     """
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        os.kill(child, number)
+        with contextlib.suppress(ProcessLookupError):  # it may have just ended
+            os.kill(child, number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, forward)
     # A terminal sends Ctrl-C to the command as well, which decides what becomes of it.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     while True:
         # The first process of a namespace also inherits, and must collect, every orphan.
         process, status = os.wait()
@@ -85,7 +91,7 @@ def run(command: list[str], environment: dict[str, str]) -> int:
     # Python ignores two of these; a shell's background job ignores Ctrl-C. The command must not.
     default = (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
     try:
-        child = os.posix_spawnp(command[0], command, environment, setsigdef=default)
+        child = os.posix_spawnp(command[0], command, environment, setsigdef=default, setsigmask=())
     except OSError as error:
         print(f"bench.sh: {command[0]}: {error.strerror}", file=sys.stderr)
         return 127 if isinstance(error, FileNotFoundError) else 126
@@ -94,6 +100,7 @@ def run(command: list[str], environment: dict[str, str]) -> int:
 
 def main() -> int:
     """Runs the arguments in the new process namespace and returns their exit code."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     first = os.fork()
     if first:
         return follow(first)

@@ -13,7 +13,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,9 +63,10 @@ def environment(**changes: str | None) -> dict[str, str]:
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def start(*command: str, **changes: str | None) -> subprocess.Popen[str]:
-    """Starts a program and catches what it prints."""
-    return subprocess.Popen(
+@contextmanager
+def started(*command: str, **changes: str | None) -> Iterator[subprocess.Popen[str]]:
+    """A running program, whose output is caught; ended at the end of the block if it still runs."""
+    process = subprocess.Popen(
         command,
         env=environment(**changes),
         stdin=subprocess.DEVNULL,
@@ -72,16 +74,17 @@ def start(*command: str, **changes: str | None) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def run(*command: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end, and ends it when it takes too long."""
-    with start(*command, **changes) as process:
-        try:
-            output, _ = process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
+    """Runs a program to its end; raises TimeoutExpired, having ended it, after 20 seconds."""
+    with started(*command, **changes) as process:
+        output, _ = process.communicate(timeout=20)
     return subprocess.CompletedProcess(command, process.returncode, output)
 
 
@@ -255,7 +258,7 @@ def test_put_away_service_leaves_nothing_even_when_frozen(tmp_path: Path) -> Non
 def test_frozen_service_hangs_a_call_until_it_thaws(pcscd: Pcscd) -> None:
     pcscd.start()
     pcscd.freeze()
-    with start("opensc-tool", "--list-readers") as call:
+    with started("opensc-tool", "--list-readers") as call:
         assert hangs(call)
         assert pcscd.running
         pcscd.thaw()
@@ -287,7 +290,7 @@ def test_transaction_makes_a_second_connection_wait(
     reader = card(CPS4_T1).reader
     until(has_state(reader, "Card inserted"), "the card is seen")
     program = holder(reader, Hold.TRANSACTION)
-    with start("opensc-tool", "--reader", reader, "--atr") as call:
+    with started("opensc-tool", "--reader", reader, "--atr") as call:
         assert hangs(call)
         program.release()
         output, _ = call.communicate(timeout=10)
@@ -360,7 +363,7 @@ def test_bench_ends_what_the_command_left_behind() -> None:
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_ended_bench_takes_its_processes_along(how: signal.Signals, code: int) -> None:
     mark = f"61.{os.getpid()}"
-    with start(str(BENCH), "sleep", mark, DIAGCPS_BENCH=None) as whole:
+    with started(str(BENCH), "sleep", mark, DIAGCPS_BENCH=None) as whole:
         until(lambda: runs(mark, program="sleep"), "it sleeps")
         whole.send_signal(how)
         assert whole.wait(timeout=5) == code

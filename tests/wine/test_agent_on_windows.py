@@ -22,6 +22,7 @@ from .windows import CHECKOUT, Finished, WindowsPython, windows_path
 
 VERDICTS = {0: "ready", 1: "ready-with-warnings", 2: "not-ready", 3: "undetermined"}
 MANUAL, DISABLED = 3, 4
+SERVE = ("-m", "diagcps", "serve", "--no-browser")
 NO_SERVICE = Path("/nonexistent/pcscd.comm")
 """The cards of a pcscd that does not run: Windows says SCARD_E_NO_SERVICE."""
 
@@ -149,23 +150,44 @@ def test_absent_service_is_pcsc_unavailable(windows: WindowsPython) -> None:
     assert causes(check(windows, cards=NO_SERVICE))[0] == "pcsc.unavailable"
 
 
-def address_of(line: str) -> str:
-    """The address in a line for people."""
+def port_of(line: str) -> int | None:
+    """The port of the one-time address in a line for people."""
     (address,) = (word for word in line.split() if word.startswith("http://127.0.0.1:"))
-    return address
+    return urllib.parse.urlsplit(address).port
 
 
-def test_served_page_opens_once_from_its_printed_address(windows: WindowsPython) -> None:
-    with windows.start("-m", "diagcps", "serve", "--no-browser") as agent:
-        line = agent.line()
-        address = address_of(line)
-        browser = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
-        )
-        with browser.open(address, timeout=20) as page:
-            assert page.status == 200
-            assert "<h1" in page.read().decode("utf-8")
-            here = urllib.parse.urlsplit(page.url)
-        assert urllib.parse.urlsplit(address).port == here.port
+def open_page(address: str) -> str:
+    """The page behind a one-time address, which must come with 200."""
+    browser = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
+    )
+    with browser.open(address, timeout=20) as page:
+        assert page.status == 200
+        text: str = page.read().decode("utf-8")
+        return text
+
+
+def test_printed_address_opens_the_page_and_ctrl_c_ends_the_agent(windows: WindowsPython) -> None:
+    with windows.start(*SERVE) as agent:
+        assert "<h1" in open_page(agent.line().strip())
         agent.interrupt()
-        assert agent.wait(timeout_s=20.0).code == 130
+        ended = agent.wait(timeout_s=20.0)
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+def test_second_start_opens_the_page_of_the_agent_that_runs(windows: WindowsPython) -> None:
+    with windows.start(*SERVE) as agent:
+        port = port_of(agent.line())
+        second = windows.run(*SERVE)
+        assert (second.code, second.err, port_of(second.out)) == (0, "", port)
+        assert "<h1" in open_page(second.out.strip())
+
+
+def test_ctrl_c_ends_the_agent_while_the_service_is_frozen(
+    windows: WindowsPython, pcscd: Pcscd
+) -> None:
+    with windows.start(*SERVE, cards=SOCKET) as agent:
+        agent.line()
+        pcscd.freeze()
+        agent.interrupt()
+        assert agent.wait(timeout_s=20.0).code == 0

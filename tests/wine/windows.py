@@ -18,8 +18,8 @@ from typing import Self
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parent.parent
 BUILD = HERE / "build.sh"
-START_S = 60.0
-"""A time limit for a program: the slowest start that was seen, on a busy machine, took 7 s."""
+START_S = 45.0
+"""A time limit for a program; the slowest that was seen, on a busy machine, took 7 s."""
 
 
 def folder() -> Path:
@@ -136,7 +136,7 @@ class Program:
 
 
 class WindowsPython:
-    """The Windows Python of a folder that build.sh made; it imports the product from the checkout."""
+    """The Windows Python of a folder that build.sh made; the product it imports is the checkout."""
 
     def __init__(self, place: Path) -> None:
         self._place = place

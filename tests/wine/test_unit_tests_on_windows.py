@@ -1,0 +1,22 @@
+"""The tests that need no system of their own, run by the Windows Python."""
+
+from __future__ import annotations
+
+import pytest
+
+from .windows import CHECKOUT, WindowsPython, windows_path
+
+OF_LINUX = ("browser", "integration", "wine")
+"""Folders of tests whose parts are Linux programs."""
+LIMIT_S = 170.0
+
+
+@pytest.mark.timeout(LIMIT_S + 10)
+def test_unit_tests_pass_or_say_which_system_they_need(windows: WindowsPython) -> None:
+    tests = CHECKOUT / "tests"
+    ignored = [f"--ignore={windows_path(tests / name)}" for name in OF_LINUX]
+    options = ("-q", "-rfE", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none")
+    finished = windows.run(
+        "-m", "pytest", windows_path(tests), *ignored, *options, timeout_s=LIMIT_S
+    )
+    assert finished.code == pytest.ExitCode.OK, finished.out[-8000:]
