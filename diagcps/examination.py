@@ -17,6 +17,7 @@ from diagcps.facts import System
 from diagcps.model import CheckId, CheckResult, Diagnosis, Platform
 from diagcps.profiles import Profile
 from diagcps.registry import Registry
+from diagcps.remedies import Remedies
 from diagcps.report.base import Local, Report
 from diagcps.report.build import build
 from diagcps.runner import Runner
@@ -35,6 +36,7 @@ class Examination:
     simulated: bool
     moment: datetime | None
     """When the facts were read, for saved ones; None for this workstation, now."""
+    remedies: Remedies
     _words: dict[str, Words] = field(default_factory=dict)
 
     def words(self, language: str) -> Words:
@@ -62,6 +64,7 @@ class Examination:
             checks=self.checks,
             profile=self.profile,
             words=self.words(language),
+            remedies=self.remedies,
             created=self.moment or datetime.now(UTC),
             system=system if isinstance(system, System) else None,
             platform=self.platform,
@@ -103,4 +106,5 @@ def assemble(
         runner=runner,
         simulated=simulated,
         moment=moment,
+        remedies=Remedies(registry.content),
     )

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from diagcps.model import CheckId, Outcome, Private, ProfileId, Reason, Scalar, Verdict
+from diagcps.remedies import Contact
 
 SCHEMA = "diagcps.report/1"
 
@@ -63,6 +64,10 @@ class RemedyLine:
     id: str
     title: str
     steps: tuple[str, ...]
+    who: str | None
+    """The owner who does it; None where a plug-in does not say."""
+    verify: CheckId | None
+    contact: Contact | None
 
 
 @dataclass(frozen=True, kw_only=True)

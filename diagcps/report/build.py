@@ -8,8 +8,9 @@ from datetime import datetime
 from diagcps import __version__
 from diagcps.check import Check
 from diagcps.facts import System
-from diagcps.model import CheckId, CheckResult, Diagnosed, Diagnosis, Platform
+from diagcps.model import CheckId, CheckResult, Diagnosed, Diagnosis, Platform, RemedyId
 from diagcps.profiles import Profile
+from diagcps.remedies import Remedies
 from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, RemedyLine, Report
 from diagcps.words import Words
 
@@ -21,6 +22,7 @@ def build(
     checks: Iterable[Check],
     profile: Profile,
     words: Words,
+    remedies: Remedies,
     created: datetime,
     system: System | None,
     platform: Platform,
@@ -43,7 +45,9 @@ def build(
         profile=profile.id,
         language=words.language,
         verdict=diagnosis.verdict,
-        diagnosis=tuple(cause_line(entry, words, platform) for entry in diagnosis.entries),
+        diagnosis=tuple(
+            cause_line(entry, words, remedies, platform) for entry in diagnosis.entries
+        ),
         checks=tuple(
             check_line(check, results[check.id], words) for check in known if check.id in results
         ),
@@ -52,11 +56,11 @@ def build(
     )
 
 
-def cause_line(entry: Diagnosed, words: Words, platform: Platform) -> CauseLine:
+def cause_line(entry: Diagnosed, words: Words, remedies: Remedies, platform: Platform) -> CauseLine:
     """One entry of the diagnosis in words; remedies without a step on this system are left out."""
     cause = entry.cause
     said = words.cause(cause.id, entry.params)
-    remedies = (words.remedy(id_, platform) for id_ in cause.remedies)
+    lines = (_remedy_line(id_, words, remedies, platform) for id_ in cause.remedies)
     return CauseLine(
         cause=cause.id,
         level=entry.level.value,
@@ -65,11 +69,19 @@ def cause_line(entry: Diagnosed, words: Words, platform: Platform) -> CauseLine:
         meaning=said.meaning,
         because=entry.because,
         explains=entry.explains,
-        remedies=tuple(
-            RemedyLine(id=remedy.id, title=remedy.title, steps=remedy.steps)
-            for remedy in remedies
-            if remedy.steps
-        ),
+        remedies=tuple(line for line in lines if line.steps),
+    )
+
+
+def _remedy_line(id_: RemedyId, words: Words, remedies: Remedies, platform: Platform) -> RemedyLine:
+    said, known = words.remedy(id_, platform), remedies.get(id_)
+    return RemedyLine(
+        id=id_,
+        title=said.title,
+        steps=said.steps,
+        who=known.who.value if known else None,
+        verify=known.verify if known else None,
+        contact=known.contact if known else None,
     )
 
 

@@ -29,7 +29,13 @@ def render(report: Report[Shared]) -> str:
                 "because": list(line.because),
                 "explains": list(line.explains),
                 "remedies": [
-                    {"id": remedy.id, "title": remedy.title, "steps": list(remedy.steps)}
+                    {
+                        "id": remedy.id,
+                        "title": remedy.title,
+                        "steps": list(remedy.steps),
+                        "who": remedy.who,
+                        "verify": remedy.verify,
+                    }
                     for remedy in line.remedies
                 ],
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagcps.model import Outcome, Private, Verdict
+from diagcps.remedies import Contact
 from diagcps.report.base import CauseLine, CheckLine, Local, Report
 from diagcps.words import Words
 
@@ -23,6 +24,12 @@ def verdict_sentence(verdict: Verdict, *, whole: bool, words: Words) -> str:
     """The answer in one sentence; never more than was checked."""
     key = f"verdict.{verdict.value}"
     return words.ui(key if whole else f"{key}-partly")
+
+
+def contact_line(contact: Contact) -> str:
+    """A number with what it costs and when it answers, as far as its source says."""
+    said = " ; ".join(part for part in (contact.cost, contact.hours) if part)
+    return f"{contact.number} ({said})" if said else contact.number
 
 
 def _lines(report: Report[Local], words: Words) -> Iterator[str]:
@@ -50,6 +57,8 @@ def _cause(entry: CauseLine, words: Words) -> Iterator[str]:
         yield f"  → {remedy.title}"
         for number, step in enumerate(remedy.steps, 1):
             yield f"     {number}. {step}"
+        if remedy.contact is not None:
+            yield f"     {contact_line(remedy.contact)}"
 
 
 def _check(check: CheckLine[Local], words: Words) -> Iterator[str]:

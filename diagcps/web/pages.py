@@ -17,7 +17,7 @@ from diagcps import __version__
 from diagcps.examination import Examination
 from diagcps.model import CheckId, Outcome, Private
 from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, Report
-from diagcps.report.text import plain, verdict_sentence
+from diagcps.report.text import contact_line, plain, verdict_sentence
 from diagcps.resources import data_dir
 from diagcps.words import Words
 
@@ -155,6 +155,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._templates.filters["shown"] = _shown
+        self._templates.filters["contact"] = contact_line
         self._templates.filters["area_title"] = _area_title
         self._templates.globals["version"] = __version__
 

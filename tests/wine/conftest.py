@@ -13,6 +13,7 @@ from tests.integration import bench, vpcd
 
 from .windows import HERE, WindowsPython, folder, why_not, windows_path
 
+SERVICES = windows_path(HERE / "services.py")
 SMART_CARD_SERVICE = "SCardSvr"
 
 Insert = Callable[[bytes], vpcd.VirtualCard]
@@ -30,6 +31,8 @@ def windows() -> Iterator[WindowsPython]:
     with python.start("-c", "print('up', flush=True); input()") as first:
         assert first.line() == "up\n"
         try:
+            # A run that was killed may have left it behind.
+            _delete_service(python)
             yield python
         finally:
             python.end()
@@ -78,17 +81,17 @@ def card(pcscd: bench.Pcscd) -> Iterator[Insert]:
 @pytest.fixture
 def smart_card_service(windows: WindowsPython) -> Iterator[CreateService]:
     """Creates Windows' smart-card service, stopped, with the given start type; deleted after."""
-    created: list[int] = []
-    script = windows_path(HERE / "services.py")
 
     def create(start_type: int) -> None:
-        done = windows.run(script, "create", SMART_CARD_SERVICE, str(start_type))
+        done = windows.run(SERVICES, "create", SMART_CARD_SERVICE, str(start_type))
         assert done.code == 0, done.err
-        created.append(start_type)
 
     try:
         yield create
     finally:
-        if created:
-            done = windows.run(script, "delete", SMART_CARD_SERVICE)
-            assert done.code == 0, done.err
+        _delete_service(windows)
+
+
+def _delete_service(python: WindowsPython) -> None:
+    done = python.run(SERVICES, "delete", SMART_CARD_SERVICE)
+    assert done.code == 0, done.err

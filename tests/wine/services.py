@@ -16,6 +16,7 @@ ALL_ACCESS = 0xF01FF
 MANAGE = 0xF003F
 OWN_PROCESS = 0x10
 IGNORE_ERRORS = 0
+ERROR_SERVICE_DOES_NOT_EXIST = 1060
 
 advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
 for name in ("OpenSCManagerW", "CreateServiceW", "OpenServiceW"):
@@ -46,13 +47,14 @@ def create(name: str, start: int) -> None:
 
 
 def delete(name: str) -> None:
-    """Makes the service manager forget it."""
-    with (
-        opened(advapi32.OpenSCManagerW(None, None, MANAGE)) as manager,
-        opened(advapi32.OpenServiceW(manager, name, ALL_ACCESS)) as service,
-    ):
-        if not advapi32.DeleteService(service):
-            raise ctypes.WinError(ctypes.get_last_error())
+    """Makes the service manager forget it, if it knows it."""
+    with opened(advapi32.OpenSCManagerW(None, None, MANAGE)) as manager:
+        found = advapi32.OpenServiceW(manager, name, ALL_ACCESS)
+        if not found and ctypes.get_last_error() == ERROR_SERVICE_DOES_NOT_EXIST:
+            return
+        with opened(found) as service:
+            if not advapi32.DeleteService(service):
+                raise ctypes.WinError(ctypes.get_last_error())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+"""What each remedy is apart from its words: who does it, what proves it, whom to call."""
+
+from __future__ import annotations
+
+import logging
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diagcps.model import CheckId, Owner, RemedyId
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Whom to call, as its source states it; nothing here is invented."""
+
+    number: str
+    cost: str
+    hours: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """One way to repair a cause."""
+
+    id: RemedyId
+    who: Owner
+    verify: CheckId
+    """The check that passes once it worked."""
+    contact: Contact | None = None
+
+
+class Remedies:
+    """The remedies of `remedies.toml` beside the words, read when the first one is asked for."""
+
+    def __init__(self, content: Iterable[Path]) -> None:
+        self._content = tuple(content)
+        self._remedies: Mapping[RemedyId, Remedy] | None = None
+
+    def get(self, id_: RemedyId) -> Remedy | None:
+        """The remedy, or None where a plug-in has words for it and nothing else."""
+        if self._remedies is None:
+            self._remedies = dict(self._load())
+        return self._remedies.get(id_)
+
+    def _load(self) -> Iterable[tuple[RemedyId, Remedy]]:
+        for folder in self._content:
+            contacts = _read(folder / "contacts.toml")
+            for id_, entry in _read(folder / "remedies.toml").items():
+                try:
+                    remedy = _remedy(RemedyId(id_), entry, contacts)
+                except (KeyError, ValueError, TypeError, AttributeError) as error:
+                    logger.warning("the remedy %s is unusable: %s", id_, type(error).__name__)
+                    continue
+                yield remedy.id, remedy
+
+
+def _remedy(id_: RemedyId, entry: Mapping[str, Any], contacts: Mapping[str, Any]) -> Remedy:
+    contact = None
+    if "contact" in entry:
+        group, _, name = entry["contact"].partition(".")
+        found = contacts[group][name]
+        contact = Contact(
+            number=found["number"], cost=found.get("cost", ""), hours=found.get("hours", "")
+        )
+    return Remedy(id=id_, who=Owner(entry["who"]), verify=CheckId(entry["verify"]), contact=contact)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}  # a plug-in may have words alone
+    except (OSError, ValueError) as error:
+        logger.warning("%s cannot be read: %s", path.name, type(error).__name__)
+        return {}
