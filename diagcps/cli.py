@@ -45,6 +45,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    version = f"diagcps {__version__}"
+    everywhere.add_argument("--version", action="version", version=version)
     everywhere.add_argument("--verbose", action="store_true", help="write a log file")
     everywhere.add_argument("--config", type=Path, metavar="FILE", help="options from a TOML file")
     everywhere.add_argument("--lang", choices=LANGUAGES, help="language (default: fr)")
@@ -54,9 +56,8 @@ def _parser() -> _Parser:
     everywhere.add_argument("--trust-anchors", metavar="FILE", help=argparse.SUPPRESS)
     everywhere.add_argument("--pkcs11-module", metavar="PATH|none", help=argparse.SUPPRESS)
 
-    parser = _Parser(prog="diagcps", description=__doc__, parents=[everywhere])
-    parser.description = "Can this workstation use the French health professional card?"
-    parser.add_argument("--version", action="version", version=f"diagcps {__version__}")
+    question = "Can this workstation use the French health professional card?"
+    parser = _Parser(prog="diagcps", description=question, parents=[everywhere])
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
     what = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
@@ -66,9 +67,9 @@ def _parser() -> _Parser:
     serve = commands.add_parser("serve", parents=[everywhere, what], help="open the page (default)")
     _serve_options(serve)
     _serve_options(parser)
-    for each in (parser,):
-        each.add_argument("--profile", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        each.add_argument("--scenario", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    # Without a command, `diagcps` serves: it takes the options of `serve`.
+    parser.add_argument("--profile", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parser.add_argument("--scenario", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
     check = commands.add_parser(
         "check", parents=[everywhere, what], help="diagnose in the terminal"
@@ -132,6 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except DiagError as error:
         return _complain(str(error), EXIT_BUG)
+    except ModuleNotFoundError as error:
+        return _complain(f"a library of this tool is not installed: {error.name}", EXIT_BUG)
 
 
 def _complain(message: str, code: int) -> int:

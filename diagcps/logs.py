@@ -36,6 +36,7 @@ class PrivateFormatter(logging.Formatter):
 
 def configure(*, verbose: bool) -> None:
     """Logs to a file of the user with `verbose`, to nowhere otherwise. Never fails."""
+    logging.raiseExceptions = False  # a full disk is no reason to print tracebacks
     root = logging.getLogger("diagcps")
     root.propagate = False
     root.handlers = [logging.NullHandler()]

@@ -63,29 +63,34 @@ need_venv() {
     esac
     say "installs the Python packages of pyproject.toml into $(basename "$venv") ($*)"
     "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+    pip --upgrade 'pip>=25.1' || { cat "$venv/pip.log" >&2; exit 1; }
     groups=''
     for group in "$@"; do
         groups="$groups --group $group"
     done
     # shellcheck disable=SC2086
-    if ! (cd "$top" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e . $groups); then
+    if ! pip -e . $groups; then
         say 'pyscard could not be compiled: the agent starts without it and says so'
-        (cd "$top" && without_pyscard "$groups")
+        without_pyscard "$groups" || { cat "$venv/pip.log" >&2; exit 1; }
     fi
     printf '%s' "$wanted" >"$stamp"
 }
 
 # All but pyscard, which alone needs a compiler: the rest of the tool is useful without it.
 without_pyscard() {
-    "$venv/bin/python" - >"$venv/requirements" <<'END'
-import tomllib
-with open("pyproject.toml", "rb") as file:
+    "$venv/bin/python" - "$top/pyproject.toml" >"$venv/requirements" <<'END'
+import sys, tomllib
+with open(sys.argv[1], "rb") as file:
     for line in tomllib.load(file)["project"]["dependencies"]:
         if not line.startswith("pyscard"):
             print(line)
 END
     # shellcheck disable=SC2086
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$venv/requirements" $1
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e .
+    pip -r "$venv/requirements" $1 && pip --no-deps -e .
+}
+
+# pip ARGUMENTS...: installs into the environment, from the top of the project; what it says is kept.
+pip() {
+    (cd "$top" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@") \
+        >"$venv/pip.log" 2>&1
 }

@@ -18,6 +18,8 @@ _LOOK_S = 3.0
 _TOUCH_S = 2.0
 # pcscd asks a reader for its card every 400 ms: a removal is seen within that.
 _SETTLE_MS = 700
+_AGAIN_S = (0.1, 0.4)
+_PASSING = frozenset({PcscCode.SCARD_E_UNKNOWN_READER, PcscCode.SCARD_F_COMM_ERROR})
 
 
 class PcscCards:
@@ -30,7 +32,7 @@ class PcscCards:
         """See `Cards.read`. A service that hangs is ProbeTimeout; a slot that hangs is held."""
         api = Winscard()
         try:
-            states = await self._look(api, ())
+            states = await self._steady_look(api)
         except PcscError as error:
             return Pcsc(error=error.code, call=error.call)
         usable = [s for s in states if not s.flags & (winscard.UNKNOWN | winscard.UNAVAILABLE)]
@@ -49,6 +51,17 @@ class PcscCards:
         """See `Cards.changes`. Ends at once where pyscard cannot be imported."""
         async for _ in Watch().changes():
             yield
+
+    async def _steady_look(self, api: Winscard) -> tuple[ReaderState, ...]:
+        """Every reader's state; asked again when a reader or the service went meanwhile."""
+        for pause_s in _AGAIN_S:
+            try:
+                return await self._look(api, ())
+            except PcscError as error:
+                if error.code not in _PASSING:
+                    raise
+            await asyncio.sleep(pause_s)
+        return await self._look(api, ())
 
     async def _look(self, api: Winscard, known: tuple[ReaderState, ...]) -> tuple[ReaderState, ...]:
         """Every reader's state now; with `known`, theirs after a moment to settle."""

@@ -35,6 +35,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
+        self._announces_readers = True
 
     async def changes(self) -> AsyncIterator[None]:
         """Yields after each change, when the service falls silent, and when it speaks again."""
@@ -90,12 +91,7 @@ class Watch:
         """Returns when nobody listens any more. Raises PcscError when the service goes."""
         states = self._states(api, context)
         while not self._stopped.is_set():
-            try:
-                now = api.states(context, states, wait_ms=_WAIT_MS)
-            except PcscError as error:
-                if error.code != PcscCode.SCARD_E_TIMEOUT:
-                    raise
-                now = states
+            now = self._wait(api, context, states)
             names = api.readers(context)
             came_or_went = set(names) != {s.name for s in states if s.name != winscard.PNP}
             if came_or_went:
@@ -108,9 +104,29 @@ class Watch:
                 )  # some services report a change that is none, at once, again
             states = now
 
+    def _wait(
+        self, api: Winscard, context: int, states: tuple[ReaderState, ...]
+    ) -> tuple[ReaderState, ...]:
+        """The states after the next change, or the same ones when there was none in time."""
+        if not states:
+            self._stopped.wait(_WAIT_MS / 1000)
+            return states
+        try:
+            return api.states(context, states, wait_ms=_WAIT_MS)
+        except PcscError as error:
+            if error.code == PcscCode.SCARD_E_UNKNOWN_READER:
+                # A reader has just gone; or, on macOS, the name that announces them is unknown.
+                gone = {s.name for s in states} - {*api.readers(context), winscard.PNP}
+                self._announces_readers &= bool(gone)
+            elif error.code != PcscCode.SCARD_E_TIMEOUT:
+                raise
+            return states
+
     def _states(self, api: Winscard, context: int) -> tuple[ReaderState, ...]:
         names = api.readers(context)
         readers = api.states(context, [ReaderState(name=name) for name in names])
+        if not self._announces_readers:
+            return readers
         # Windows compares the upper half with the number of readers that the caller knows of.
         return (*readers, ReaderState(name=winscard.PNP, flags=len(names) << 16))
 

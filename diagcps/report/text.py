@@ -11,7 +11,9 @@ from diagcps.words import Words
 
 
 def plain(text: object) -> str:
-    """`text` on one line, without characters that would drive a terminal."""
+    """`text` on one line, without characters that would drive a terminal; a dash for nothing."""
+    if text is None:
+        return "–"
     return "".join(c if c.isprintable() else " " for c in str(text))
 
 

@@ -15,10 +15,13 @@ _PATIENCE_S = 2.0
 _LARGEST_ANSWER = 4096
 
 
-def reopen(port_file: Path) -> str | None:
-    """A new one-time address of the running agent; None when none runs that proves it is ours."""
+def reopen(port_file: Path, port: int | None) -> str | None:
+    """A new one-time address of the running agent; None when none runs that proves it is ours.
+
+    With `port`, only of an agent on that port.
+    """
     ours = read_port_file(port_file)
-    if ours is None:
+    if ours is None or (port is not None and port != ours.port):
         return None
     nonce = secrets.token_hex(NONCE_BYTES)
     hello = _ask(ours.port, "/agent/hello", {"nonce": nonce})

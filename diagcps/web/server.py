@@ -37,8 +37,8 @@ def serve(
     its page instead of a second one being started.
     """
     folder = _folder()
-    if folder is not None and port is None:
-        url = second.reopen(folder / "agent.json")
+    if folder is not None:
+        url = second.reopen(folder / "agent.json", port)
         if url is not None:
             _lead(url, folder, use_browser)
             return 0

@@ -93,7 +93,7 @@ def run(command: list[str], environment: dict[str, str]) -> int:
     try:
         child = os.posix_spawnp(command[0], command, environment, setsigdef=default, setsigmask=())
     except OSError as error:
-        print(f"bench.sh: {command[0]}: {error.strerror}", file=sys.stderr)
+        sys.stderr.write(f"bench.sh: {command[0]}: {error.strerror}\n")
         return 127 if isinstance(error, FileNotFoundError) else 126
     return follow(child)
 

@@ -31,6 +31,12 @@ def done(answer: Any) -> Any:
     return values
 
 
+def say(word: str) -> None:
+    """Tells the test at once."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 def hold(reader: str, mode: str) -> None:
     """Takes the card, says so, and keeps it until the standard input ends."""
     (context,) = done(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
@@ -40,7 +46,7 @@ def hold(reader: str, mode: str) -> None:
     card, _ = done(scard.SCardConnect(context, reader, share, protocols))
     if mode == "transaction":
         done(scard.SCardBeginTransaction(card))
-    print("READY", flush=True)
+    say("READY")
     sys.stdin.read()
     if mode == "transaction":
         done(scard.SCardEndTransaction(card, scard.SCARD_LEAVE_CARD))
@@ -55,7 +61,7 @@ def main() -> int:
     try:
         hold(reader, mode)
     except Refused as refused:
-        print(f"{refused.code:08X}", flush=True)
+        say(f"{refused.code:08X}")
         return 1
     return 0
 
