@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import webbrowser
 from contextlib import suppress
@@ -22,13 +23,18 @@ def open_page(url: str, folder: Path | None) -> Path | None:
     file = _leading_file(url, folder) if folder is not None and _reads_files() else None
     target = file.as_uri() if file else url
     # Some browsers keep this call until they end.
-    threading.Thread(target=_open, args=(target,), daemon=True).start()
+    threading.Thread(target=_open, args=(target, url), daemon=True).start()
     return file
 
 
-def _open(target: str) -> None:
+def _open(target: str, url: str) -> None:
+    """Opens `target`; without a browser, the address is printed for the person to use."""
+    opened = False
     with suppress(webbrowser.Error, OSError):
-        webbrowser.open(target)
+        opened = webbrowser.open(target)
+    if not opened:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
 
 
 def _leading_file(url: str, folder: Path) -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from diagcps import __version__
+from diagcps.check import Area, Check
 from diagcps.examination import Examination
 from diagcps.model import CheckId, Outcome, Private
 from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, Report
@@ -50,11 +51,12 @@ class PageView:
 
     @cached_property
     def areas(self) -> tuple[tuple[str, tuple[CheckView, ...]], ...]:
-        """The checks by area, in the order of the areas' first check."""
-        grouped: dict[str, list[CheckView]] = {}
-        for check in self.checks:
-            grouped.setdefault(check.area, []).append(check)
-        return tuple((area, tuple(checks)) for area, checks in grouped.items())
+        """The checks by area, in the areas' own order: that of repair, this tool last."""
+        by_area = {
+            area.value: tuple(check for check in self.checks if check.area == area.value)
+            for area in Area
+        }
+        return tuple((area, checks) for area, checks in by_area.items() if checks)
 
     @property
     def judged(self) -> bool:
@@ -114,7 +116,7 @@ def view(examination: Examination, language: str) -> PageView:
 
 
 def _check(
-    check: Any, settled: Mapping[CheckId, CheckLine[Local]], begun: bool, words: Words
+    check: Check, settled: Mapping[CheckId, CheckLine[Local]], begun: bool, words: Words
 ) -> CheckView:
     line = settled.get(check.id)
     state, note = ("pending" if begun else "idle"), ""

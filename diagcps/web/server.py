@@ -44,6 +44,8 @@ def serve(
             return 0
     listening = _listen(port)
     examination = examine()
+    if use_browser and sys.stderr.isatty():
+        sys.stderr.write(examination.words(language).ui("page-opens") + "\n")
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(examination, listening, folder, language, use_browser))
     return 0
