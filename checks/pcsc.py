@@ -54,23 +54,24 @@ def _cause(answer: Pcsc, service: PcscService | ProbeFailure, facts: Facts) -> C
         return None
     if answer.error == PcscCode.SCARD_W_SECURITY_VIOLATION:
         return _DENIED
-    if isinstance(service, ProbeFailure):
-        return _STOPPED if answer.error in _AWAY else _SILENT
-    if not service.may_connect:
-        return _DENIED
-    if service.state is ServiceState.ABSENT:
-        return _ABSENT
+    if isinstance(service, PcscService):
+        if not service.may_connect:
+            return _DENIED
+        if service.state is ServiceState.ABSENT:
+            return _ABSENT
     if answer.error in _AWAY:
         return None if _sleeps_without_reader(service, facts) else _STOPPED
     return _SILENT
 
 
-def _sleeps_without_reader(service: PcscService, facts: Facts) -> bool:
+def _sleeps_without_reader(service: PcscService | ProbeFailure, facts: Facts) -> bool:
     """Windows ends the service with the last reader and starts it with the first: there is none.
 
     Source: Microsoft, Smart Cards for Windows Service; field notes C10.
     """
-    if facts[System].platform is not Platform.WINDOWS or service.state is ServiceState.DISABLED:
+    if facts[System].platform is not Platform.WINDOWS:
+        return False
+    if isinstance(service, PcscService) and service.state is ServiceState.DISABLED:
         return False
     usb = facts.get(UsbReaders)
     return not (isinstance(usb, UsbReaders) and usb.readers)

@@ -117,9 +117,11 @@ def _port(text: str | int) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of the command: 0 to 3 for a verdict, 64, 74 and 130 as the contract says."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot write an accent must not end a diagnosis.
+        # A terminal that cannot write an accent must not end a diagnosis. To a pipe or a file goes
+        # UTF-8, which JSON is (RFC 8259, 8.1); Windows would write its own code page.
         with suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+            encoding = None if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")  # type: ignore[union-attr]
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments))
     except UsageError as error:
@@ -233,7 +235,9 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
     if saved is not None:
         facts = snapshot.load(snapshot.read_file(saved), kinds)
     if facts is not None:
-        sources = {probe.gives: probe for probe in probes.saved_probes(facts.facts)}
+        # What this tool lacks now stands beside what was missing on the saved workstation.
+        known = probes.with_problems(facts.facts, found.problems)
+        sources = {probe.gives: probe for probe in probes.saved_probes(known)}
         world = scenario.saved_world(facts)
     else:
         from diagcps.card.pcsc import PcscCards
@@ -273,13 +277,14 @@ def _named(checks: Iterable[Check], wanted: Sequence[str] | None) -> frozenset[C
 
 
 def _check(options: argparse.Namespace) -> int:
+    from diagcps import loops
     from diagcps.facts import System
     from diagcps.report import json, text
     from diagcps.report.redact import Redaction
 
     examination = _examination(options, options.only)
     language = _language(options)
-    diagnosis = asyncio.run(_run(examination, language, also=(System,)))
+    diagnosis = loops.run(_run(examination, language, also=(System,)))
     report = examination.report(language)
     if options.format == "json":
         redaction = Redaction()
@@ -335,13 +340,13 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _snapshot(options: argparse.Namespace) -> int:
-    from diagcps import snapshot
+    from diagcps import loops, snapshot
     from diagcps.probes import KINDS
 
     examination = _examination(options)
     runner = examination.runner
     kinds = dict.fromkeys((*KINDS, *(fact for c in examination.checks for fact in c.uses)))
-    asyncio.run(runner.read(kinds))
+    loops.run(runner.read(kinds))
     facts = {kind: runner.facts[kind] for kind in kinds}
     saved = snapshot.Snapshot(facts=facts, simulated=examination.simulated)
     _write(snapshot.dump(saved, private=not options.shareable), options.output)
@@ -370,9 +375,18 @@ def _write(text: str, output: Path | None) -> None:
         except OSError as error:
             raise OutputError(f"cannot write: {error.strerror}") from error
         return
+    data = text.encode("utf-8", "replace")
+    try:
+        if output.exists() and not output.is_file():
+            output.write_bytes(data)  # a pipe or a device: written to, never replaced
+            return
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror}") from error
+    if not output.name:
+        raise OutputError(f"cannot write {output}: it names no file")
     beside = output.with_name(f".{output.name}.part")
     try:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_bytes(data)
         beside.replace(output)
     except OSError as error:
         with suppress(OSError):

@@ -100,13 +100,13 @@ def _explained(
     return tuple(explained)
 
 
-def _area(cause: CauseId) -> int:
+def _area(cause: CauseId) -> float:
     word = cause.split(".", 1)[0]
     if word in _AREA_OF:
         return _AREAS.index(_AREA_OF[word])
-    # A plug-in's own area comes after every built-in one but the tool's.
-    known = {area.value: place for place, area in enumerate(_AREAS)}
-    return known.get(word, len(_AREAS))
+    known = {area.value: float(place) for place, area in enumerate(_AREAS)}
+    # A plug-in's own area comes after every built-in one but the tool's, which is the last.
+    return known.get(word, known[Area.TOOL.value] - 0.5)
 
 
 def _verdict(entries: tuple[Diagnosed, ...], *, undecided: bool, judged: bool) -> Verdict:

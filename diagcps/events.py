@@ -94,9 +94,6 @@ class EventLog:
     def since(self, after: int) -> tuple[tuple[int, Event], ...]:
         """The events after number `after` that are still kept, with their numbers."""
         start = max(after + 1, self._first)
-        # A number from another process's log is one that this log has not reached: begin again.
-        if after > self.last:
-            start = self._first
         return tuple(enumerate(self._events[start - self._first :], start))
 
     async def follow(
@@ -104,8 +101,10 @@ class EventLog:
     ) -> AsyncIterator[tuple[int, Event]]:
         """Events after number `after`, as they come, until the log is closed.
 
-        With `heartbeat_s`, a Heartbeat under the last number after so many quiet seconds.
+        With `heartbeat_s`, a Heartbeat under the last number after so many quiet seconds. A number
+        that was never given here is another process's: then from the first event that is kept.
         """
+        after = after if after <= self.last else 0
         while True:
             batch = self.since(after)
             for after, event in batch:

@@ -96,7 +96,7 @@ def _explained(cause: Cause, words: Words) -> Iterable[str]:
 
 
 def search(wanted: str, language: str, folders: Iterable[Path] = ()) -> str:
-    """The causes whose id, title or meaning hold every word of `wanted`, one a line.
+    """The causes whose id, words or displayed codes hold every word of `wanted`, one a line.
 
     Raises UsageError when there is none.
     """
@@ -106,7 +106,7 @@ def search(wanted: str, language: str, folders: Iterable[Path] = ()) -> str:
     lines = []
     for cause in found.causes.values():
         said = words.cause(cause.id)
-        hay = _folded(f"{cause.id} {said.title} {said.meaning}")
+        hay = _folded(" ".join((cause.id, said.title, said.meaning, *cause.codes)))
         if needles and all(needle in hay for needle in needles):
             lines.append(f"{cause.id:32} {said.title}")
     if not lines:

@@ -169,6 +169,8 @@ class Cause:
     remedies: tuple[RemedyId, ...] = ()
     ref: str = ""
     """The section of the project's field notes that describes it, such as C10."""
+    codes: tuple[str, ...] = ()
+    """What other programs display when it occurs: the names and values of status codes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,14 @@ def tool_probe(problems: Iterable[LoadProblem]) -> Probe[Tool]:
     return Probe(gives=Tool, read=read)
 
 
+def with_problems(facts: Mapping[type, Any], problems: Iterable[LoadProblem]) -> dict[type, Any]:
+    """Saved facts, the tool's own with `problems` added to what was missing then."""
+    tool = facts.get(Tool)
+    saved = tool if isinstance(tool, Tool) else Tool(version=__version__, missing=())
+    now = tuple(ToolPart(part=problem.part, detail=problem.detail) for problem in problems)
+    return {**facts, Tool: Tool(version=saved.version, missing=(*saved.missing, *now))}
+
+
 _ERRORS: Mapping[Reason, type[ProbeError]] = {
     Reason.TIMEOUT: ProbeTimeout,
     Reason.DENIED: ProbeDenied,

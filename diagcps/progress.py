@@ -7,6 +7,8 @@ from typing import TextIO
 from diagcps.events import EventLog, Settled, Started
 from diagcps.words import Words
 
+_WIDTH = 79
+
 
 async def show(log: EventLog, words: Words, total: int, out: TextIO) -> None:
     """Keeps one line of `out` true until the log is closed, then clears it."""
@@ -20,7 +22,9 @@ async def show(log: EventLog, words: Words, total: int, out: TextIO) -> None:
                 said = words.question(event.result.check)
             case _:
                 continue
-        out.write(f"\r\x1b[K{words.ui('progress', done=done, total=total)} · {said}"[:110])
+        # Spaces, not an escape sequence: a Windows console prints those as they are.
+        line = f"{words.ui('progress', done=done, total=total)} · {said}"[:_WIDTH]
+        out.write(f"\r{line:{_WIDTH}}")
         out.flush()
-    out.write("\r\x1b[K")
+    out.write("\r" + " " * _WIDTH + "\r")
     out.flush()

@@ -105,6 +105,7 @@ def _cause(id_: str, entry: Mapping[str, Any]) -> Cause:
         platforms=frozenset(Platform(p) for p in entry["os"]) if "os" in entry else EVERY_PLATFORM,
         remedies=tuple(RemedyId(r) for r in entry.get("remedies", ())),
         ref=entry.get("ref", ""),
+        codes=tuple(entry.get("codes", ())),
     )
 
 
@@ -138,6 +139,10 @@ class _Collector:
 
     def folder(self, folder: Path) -> None:
         _refuse_untrusted(folder)
+        if not folder.is_dir():
+            raise UsageError(f"not a folder: {folder}")
+        for path in folder.glob("*.py"):
+            _refuse_untrusted(path)
         # A private package name: a folder can hide no module of anybody else.
         package_name = f"_diagcps_folder_{abs(hash(folder.resolve()))}"
         package = ModuleType(package_name)
@@ -145,7 +150,6 @@ class _Collector:
         package.__file__ = str(folder / "__init__.py")
         sys.modules[package_name] = package
         for path in sorted(folder.glob("[!_]*.py")):
-            _refuse_untrusted(path)
             self._module(f"{package_name}.{path.stem}", path.stem)
         self._content_beside(package)
 

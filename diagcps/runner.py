@@ -97,7 +97,7 @@ class Runner:
             if afresh:
                 self.diagnosis = None  # after a mere change, the last one stands until the next
             self.runs += 1
-            self._began = time.monotonic()
+            self._began = time.perf_counter()
             self._started = {}
             pending = tuple(check.id for check in checks)
             kept = {id_: r for id_, r in self.results.items() if id_ not in set(pending)}
@@ -175,7 +175,10 @@ class Runner:
 
     async def _reading(self, probe: Probe[Any]) -> FactValue:
         if inspect.iscoroutinefunction(probe.read):
-            fact = await probe.read(self.world)
+            try:
+                fact = await probe.read(self.world)
+            except SystemExit as error:
+                raise RuntimeError("a probe tried to end the program") from error
         else:
             fact = await self.threads.run(lambda: probe.read(self.world))
         if not isinstance(fact, probe.gives):
@@ -201,7 +204,7 @@ class Runner:
             return self._judged(check)
         except MissingFact as missing:
             return _unknown(check, missing.failure)
-        except Exception as error:  # the boundary: whatever a check raises is a result
+        except (Exception, SystemExit) as error:  # the boundary: what a check raises is a result
             logger.exception("the check %s failed", check.id)
             return _unknown(check, ProbeFailure(reason=Reason.INTERNAL, detail=_detail(error)))
 
@@ -215,8 +218,10 @@ class Runner:
                     raise ValueError(f"{check.id} found a cause it does not declare: {said.cause}")
                 findings.append(said)
                 evidence.extend(said.evidence)
-            else:
+            elif isinstance(said, Evidence):
                 evidence.append(said)
+            else:
+                raise TypeError(f"{check.id} said a {type(said).__name__}")
         return CheckResult(
             check=check.id,
             outcome=_outcome(self.level(finding.cause) for finding in findings),
@@ -225,7 +230,7 @@ class Runner:
         )
 
     def _now_ms(self) -> float:
-        return (time.monotonic() - self._began) * 1000
+        return (time.perf_counter() - self._began) * 1000
 
 
 def _outcome(levels: Iterable[Level]) -> Outcome:

@@ -238,6 +238,9 @@ def _leaf(kind: Any, value: Any, where: str) -> Any:
     # bool is an int to Python, and not to us.
     if type(value) is not kind:
         raise wrong
+    # JSON can write half a character (a lone surrogate), which nothing can print.
+    if kind is str and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        raise wrong
     return value
 
 
@@ -248,7 +251,10 @@ def _datetime(value: Any, wrong: UsageError) -> datetime:
         raise wrong from None
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         raise wrong
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise wrong from None
 
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ class DaemonThreads:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
 
-        def deliver(result: Result | None, error: BaseException | None) -> None:
+        def deliver(result: Result | None, error: Exception | None) -> None:
             if answer.cancelled():
                 self.stuck -= 1
             elif error is not None:
@@ -42,11 +42,16 @@ class DaemonThreads:
                 answer.set_result(result)  # type: ignore[arg-type]  # a Result when no error
 
         def work() -> None:
-            result, error = None, None
+            result: Result | None = None
+            error: Exception | None = None
             try:
                 result = call()
             except Exception as raised:
                 error = raised
+                if isinstance(raised, StopIteration):  # no future takes this one
+                    error = RuntimeError("StopIteration")
+            except SystemExit:
+                error = RuntimeError("a call tried to end the program")
             try:
                 loop.call_soon_threadsafe(deliver, result, error)
             except RuntimeError:

@@ -14,27 +14,44 @@ let asked = false; // this tab asked for the run: its result takes the focus
 
 // --- putting fragments in their place ---------------------------------------------------------
 
-function replace(element, html) {
-  const open = [...element.querySelectorAll("details[open]")].map((each) => each.id);
-  const focused = element.contains(document.activeElement) ? document.activeElement : null;
-  const place = focused && placeOf(focused);
+function fragment(html) {
   const template = document.createElement("template");
   template.innerHTML = trusted.createHTML(html);
-  element.replaceChildren(template.content);
-  for (const id of open) {
+  return template.content;
+}
+
+// A check that is made again loses its details until it has settled: what the person had opened,
+// and where the focus was, are kept until they are there again.
+const opened = new Set();
+let left = "";
+
+function keeping(change) {
+  const active = document.activeElement;
+  const place = active === document.body ? left : placeOf(active);
+  change();
+  for (const id of opened) {
     document.getElementById(id)?.setAttribute("open", "");
   }
-  if (place) {
-    document.querySelector(place)?.focus({ preventScroll: true });
+  left = "";
+  if (place && document.activeElement === document.body) {
+    const again = document.querySelector(place);
+    again?.focus({ preventScroll: true });
+    left = again ? "" : place;
   }
 }
+
+document.addEventListener(
+  "toggle",
+  ({ target }) => (target.open ? opened.add(target.id) : opened.delete(target.id)),
+  true, // it does not bubble
+);
 
 function placeOf(element) {
   if (element.id) {
     return `#${CSS.escape(element.id)}`;
   }
   const owner = element.closest("[id]");
-  return owner && `#${CSS.escape(owner.id)} ${element.localName}`;
+  return owner ? `#${CSS.escape(owner.id)} ${element.localName}` : "";
 }
 
 // --- one sentence, at most once a second -------------------------------------------------------
@@ -42,21 +59,18 @@ function placeOf(element) {
 let waiting = "";
 let timer = 0;
 
-function announce(sentence, now = false) {
+function announce(sentence) {
   waiting = sentence;
-  if (now) {
-    clearTimeout(timer);
+  if (timer) {
+    return;
+  }
+  say.textContent = waiting;
+  timer = setTimeout(() => {
     timer = 0;
-  }
-  if (!timer) {
-    say.textContent = waiting;
-    timer = setTimeout(() => {
-      timer = 0;
-      if (say.textContent !== waiting) {
-        announce(waiting);
-      }
-    }, 1000);
-  }
+    if (say.textContent !== waiting) {
+      announce(waiting);
+    }
+  }, 1000);
 }
 
 function warn(sentence, withLink = false) {
@@ -74,7 +88,7 @@ function warn(sentence, withLink = false) {
 
 const on = {
   snapshot({ html }) {
-    replace(main, html);
+    keeping(() => main.replaceChildren(fragment(html)));
   },
   started({ check }) {
     document.getElementById(`check-${check}`)?.setAttribute("aria-busy", "true");
@@ -82,18 +96,20 @@ const on = {
   settled({ check, html, say: sentence }) {
     const line = document.getElementById(`check-${check}`);
     if (line) {
-      const holder = document.createElement("ul");
-      line.replaceWith(holder);
-      replace(holder, html);
-      holder.replaceWith(...holder.childNodes);
+      keeping(() => line.replaceWith(fragment(html)));
+    }
+    const progress = document.querySelector(".progress");
+    if (progress) {
+      progress.textContent = sentence;
     }
     announce(sentence);
   },
   diagnosis({ html }) {
-    replace(document.querySelector("#verdict"), html);
+    keeping(() => document.querySelector("#verdict").replaceChildren(fragment(html)));
   },
   finished({ say: sentence }) {
-    announce(sentence, true);
+    announce(sentence);
+    left = "";
     if (asked) {
       asked = false;
       document.querySelector("#result").focus();
@@ -122,9 +138,8 @@ function follow(after) {
   });
   stream.addEventListener("error", () => {
     failures += 1;
-    // A stream that is refused is closed by the browser: too many tabs, or no session any more.
     if (stream.readyState === EventSource.CLOSED) {
-      warn(main.dataset.crowded, true);
+      explainRefusal();
     } else if (failures >= FAILURES_BEFORE_END) {
       stream.close();
       warn(main.dataset.ended);
@@ -132,6 +147,16 @@ function follow(after) {
       warn(main.dataset.lost);
     }
   });
+}
+
+// A stream that is refused is closed by the browser, which does not say why.
+async function explainRefusal() {
+  try {
+    const page = await fetch("/");
+    warn(page.ok ? main.dataset.crowded : main.dataset.ended, page.ok);
+  } catch {
+    warn(main.dataset.ended);
+  }
 }
 
 // --- the button, without leaving the page -------------------------------------------------------

@@ -6,7 +6,7 @@ import enum
 from datetime import UTC
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from diagcps import facts
@@ -22,8 +22,13 @@ from tests.builders import (
     VITALE,
 )
 
-quick = settings(max_examples=60, deadline=None)
-"""Enough to meet every branch, without a time limit that a busy machine would break."""
+quick = settings(
+    max_examples=40,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+"""Enough to meet every branch; no time limit that a busy machine breaks, no folder left behind."""
 
 _text = st.text(max_size=40)
 _codes = st.integers(0, 2**32 - 1) | st.sampled_from([0, 0x109, 0x8010001D, 0x8010001E, 0x8010006A])

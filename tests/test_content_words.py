@@ -135,7 +135,7 @@ def test_the_catalogue_speaks_its_own_vocabulary() -> None:
     levels = {"ko", "warn", "info"}
     owners = {"user", "it", "vendor", "ans", "service", "authority", "establishment", "tool"}
     for cause, entry in CAUSES.items():
-        assert entry.keys() <= {"level", "owner", "ref", "os", "remedies"}, cause
+        assert entry.keys() <= {"level", "owner", "ref", "os", "remedies", "codes"}, cause
         assert entry["level"] in levels, cause
         assert entry["owner"] in owners, cause
         assert set(entry.get("os", [])) <= SYSTEMS, cause

@@ -6,7 +6,6 @@ sock_diag(7) and linux/unix_diag.h: a netlink dump, which any user may ask for.
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import struct
 import time
@@ -159,9 +158,9 @@ def _parse_socket(body: bytes) -> UnixSocket:
 
 def _socket_name(value: bytes) -> str:
     if value.startswith(b"\0"):
-        return "@" + os.fsdecode(value[1:])
+        return "@" + value[1:].decode(errors="surrogateescape")
     # Some kernels count the closing NUL of a path, some do not.
-    return os.fsdecode(value.partition(b"\0")[0])
+    return value.partition(b"\0")[0].decode(errors="surrogateescape")
 
 
 def _raise_for(body: bytes) -> None:

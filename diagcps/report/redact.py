@@ -51,8 +51,12 @@ class Redaction:
     def refuse_leaks(self, rendered: str) -> str:
         """`rendered` itself. Raises LeakError when it holds a private value in a usual encoding."""
         folded = rendered.casefold()
+        tokens = {masked.token for masked in self._tokens.values()}
         for private in self._tokens:
-            if any(form.casefold() in folded for form in _forms(private.value)):
+            # The place that a shareable snapshot keeps for a value looks like our own pseudonym.
+            if private.value not in tokens and any(
+                form.casefold() in folded for form in _forms(private.value)
+            ):
                 raise LeakError(private.kind.value)
         return rendered
 
@@ -76,9 +80,10 @@ class Redaction:
 def _forms(value: str) -> Iterator[str]:
     if len(value) < _SHORTEST:
         return
-    raw = value.encode()
+    raw = value.encode("utf-8", "surrogatepass")
     yield value
     yield json.dumps(value)[1:-1]
-    yield quote(value, safe="")
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield quote(raw, safe="")
     yield raw.hex()
     yield base64.b64encode(raw).decode().rstrip("=")

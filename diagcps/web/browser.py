@@ -56,10 +56,14 @@ def _leading_file(url: str, folder: Path) -> Path | None:
 
 
 def _reads_files() -> bool:
-    """False for a default browser from Snap or Flatpak, which cannot read hidden folders.
+    """False on Windows, and for a default browser from Snap or Flatpak.
 
-    Their desktop entries are named « firefox_firefox.desktop » and « org.mozilla.firefox.desktop ».
+    Windows may open a file with another program than an address, and shows no user the command
+    lines of another. A browser in a sandbox cannot read hidden folders: its desktop entry
+    is named like « firefox_firefox.desktop » or « org.mozilla.firefox.desktop ».
     """
+    if os.name == "nt":
+        return False
     if not _XDG_SETTINGS.exists():
         return True
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,18 +49,3 @@ def _ask(port: int, path: str, body: dict[str, str]) -> dict[str, Any] | None:
     finally:
         connection.close()
     return answer if response.status == 200 and isinstance(answer, dict) else None
-
-
-def squatter(port: int | None) -> str:
-    """« by NAME » for the program that listens on `port`, where the system tells; else nothing."""
-    import psutil
-
-    with suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections(kind="tcp"):
-            local = connection.laddr
-            if local and local.port == port and connection.status == psutil.CONN_LISTEN:
-                if connection.pid is None:
-                    break
-                name = psutil.Process(connection.pid).name()
-                return " by " + "".join(c for c in name if c.isprintable())
-    return ""

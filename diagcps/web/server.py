@@ -7,13 +7,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from aiohttp import web
 
+from diagcps import loops
 from diagcps.examination import Examination
+from diagcps.host.ports import listener
 from diagcps.model import UsageError
 from diagcps.web import app, browser, second
 from diagcps.web.agent import Agent
@@ -42,12 +44,12 @@ def serve(
         if url is not None:
             _lead(url, folder, use_browser)
             return 0
-    listening = _listen(port)
+    listening = listen(port)
     examination = examine()
     if use_browser and sys.stderr.isatty():
         sys.stderr.write(examination.words(language).ui("page-opens") + "\n")
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(examination, listening, folder, language, use_browser))
+        loops.run(_serve(examination, listening, folder, language, use_browser))
     return 0
 
 
@@ -66,7 +68,7 @@ def _folder() -> Path | None:
     return folder
 
 
-def _listen(port: int | None) -> socket.socket:
+def listen(port: int | None) -> socket.socket:
     """A socket on the loopback address that no other process can share. Raises UsageError."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
@@ -80,7 +82,8 @@ def _listen(port: int | None) -> socket.socket:
         listening.listen(64)
     except OSError as error:
         listening.close()
-        raise UsageError(f"port {port} is taken{second.squatter(port)}") from error
+        by = listener(port) if port else ""
+        raise UsageError(f"port {port} is taken{' by ' + by if by else ''}") from error
     listening.setblocking(False)
     return listening
 
@@ -96,37 +99,48 @@ async def _serve(
     port_file = PortFile.new(own.port)
     state = folder / "unfinished.json" if folder else None
     agent = Agent(examination, own=own, language=language, port_file=port_file, state=state)
+    async with serving(agent, listening):
+        written = _write_port_file(port_file, folder)
+        leading = _lead(f"{own.origin}/open/{agent.sessions.new_token()}", folder, use_browser)
+        _stop_on_signals(agent)
+        helpers = [
+            asyncio.create_task(agent.watch()),
+            asyncio.create_task(agent.exit_when_idle()),
+            asyncio.create_task(_remove_later(leading)),
+        ]
+        try:
+            await agent.stopping.wait()
+        finally:
+            # Streams end with the log; waiting for them any longer would hold Ctrl-C back.
+            examination.runner.log.close()
+            for helper in helpers:
+                helper.cancel()
+            _remove(leading)
+            if written is not None:
+                port_file.remove(written)
+
+
+@asynccontextmanager
+async def serving(
+    agent: Agent, listening: socket.socket, *, keepalive_s: float = _KEEPALIVE_S
+) -> AsyncIterator[None]:
+    """Answers on `listening` until the end of the context; a connection may idle `keepalive_s`."""
     runner = web.AppRunner(
         app.build(agent),
         access_log=None,  # addresses hold one-time tokens
         handle_signals=False,
         handler_cancellation=True,
         shutdown_timeout=_SHUTDOWN_S,
-        keepalive_timeout=_KEEPALIVE_S,
+        keepalive_timeout=keepalive_s,
         max_line_size=_LARGEST_HEADER,
         max_field_size=_LARGEST_HEADER,
         max_headers=_MOST_HEADERS,
     )
     await runner.setup()
-    await web.SockSite(runner, listening).start()
-    written = _write_port_file(port_file, folder)
-    leading = _lead(f"{own.origin}/open/{agent.sessions.new_token()}", folder, use_browser)
-    _stop_on_signals(agent)
-    helpers = [
-        asyncio.create_task(agent.watch()),
-        asyncio.create_task(agent.exit_when_idle()),
-        asyncio.create_task(_remove_later(leading)),
-    ]
     try:
-        await agent.stopping.wait()
+        await web.SockSite(runner, listening).start()
+        yield
     finally:
-        # Streams end with the log; waiting for them any longer would hold Ctrl-C back.
-        examination.runner.log.close()
-        for helper in helpers:
-            helper.cancel()
-        _remove(leading)
-        if written is not None:
-            port_file.remove(written)
         await runner.cleanup()
 
 

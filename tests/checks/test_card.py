@@ -65,8 +65,7 @@ def test_a_patients_card_that_goes_does_not_disturb_the_cps() -> None:
 
 
 def test_every_slot_is_shown() -> None:
-    said = [each for each in judge_present(bag(pcsc(ready(CPS3), ready(VITALE), empty())))]
-    assert len(said) == 3
+    assert len(list(judge_present(bag(pcsc(ready(CPS3), ready(VITALE), empty()))))) == 3
 
 
 def test_a_card_without_an_answer_is_mute() -> None:

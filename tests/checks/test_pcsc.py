@@ -80,9 +80,7 @@ def test_no_service_where_none_is_installed_is_an_absent_one(code: int, platform
 @pytest.mark.parametrize(
     "state", [ServiceState.RUNNING, ServiceState.ON_DEMAND, ServiceState.STOPPED]
 )
-def test_windows_without_a_reader_has_a_service_that_sleeps(
-    code: int, state: ServiceState
-) -> None:
+def test_windows_without_a_reader_has_a_service_that_sleeps(code: int, state: ServiceState) -> None:
     facts = bag(system(Platform.WINDOWS), service(state), pcsc(error=code), usb())
     assert causes_of(judge_service, facts) == ()
 

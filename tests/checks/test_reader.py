@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 
 import pytest
@@ -80,7 +80,7 @@ NEAREST_FIRST = {
 }
 
 
-@pytest.mark.parametrize(("nearer", "farther"), list(zip(NEAREST_FIRST, list(NEAREST_FIRST)[1:])))
+@pytest.mark.parametrize(("nearer", "farther"), list(pairwise(NEAREST_FIRST)))
 def test_the_slot_nearest_to_serving_is_judged(nearer: str, farther: str) -> None:
     one, other = NEAREST_FIRST[nearer], NEAREST_FIRST[farther]
     assert best((one, other)) is one
@@ -98,6 +98,11 @@ def test_without_a_slot_none_is_judged() -> None:
 
 def test_a_held_card_that_did_not_say_what_it_is_may_be_the_cps() -> None:
     assert best((ready(VITALE), held())) == held()
+
+
+@pytest.mark.parametrize("other", [mute(), ready(VITALE), ready(FOREIGN), held(VITALE)])
+def test_a_patients_card_that_went_speaks_for_nothing(other: Slot) -> None:
+    assert best((removed(VITALE), other)) is other
 
 
 def test_every_slot_is_evidence() -> None:

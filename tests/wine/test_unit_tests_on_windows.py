@@ -6,7 +6,7 @@ import pytest
 
 from .windows import CHECKOUT, WindowsPython, windows_path
 
-OF_LINUX = ("browser", "integration", "wine")
+OF_LINUX = ("browser", "integration", "packaging", "wine")
 """Folders of tests whose parts are Linux programs."""
 LIMIT_S = 170.0
 

@@ -1,0 +1,1 @@
+"""What the tool costs, as ratios to the barest program that does the same. See README.md."""

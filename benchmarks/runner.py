@@ -1,0 +1,90 @@
+"""The runner over checks that do nothing, against as many coroutines that do nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Iterable
+
+from diagcps.check import Area, Check, Facts
+from diagcps.examination import assemble
+from diagcps.model import CheckId, Evidence, Finding
+from diagcps.profiles import DEFAULT, choose
+from diagcps.registry import Registry
+from diagcps.runner import Runner
+from diagcps.scenario import load, saved_world
+
+from .measure import Row
+
+SIZES = (10, 100, 300, 1000)
+LIMIT = 20.0
+LINEAR_LIMIT = 1.5
+_CHECKS_IN_ALL = 30_000
+"""How many checks each size runs in all: small sizes are repeated more often."""
+
+
+def measure() -> list[Row]:
+    """One row a size, and one that compares the time per check of a large and a small run."""
+    rounds = {size: max(_CHECKS_IN_ALL // size, 20) for size in SIZES}
+    per_check = {size: asyncio.run(_compare(size, rounds[size])) for size in SIZES}
+    rows = [
+        Row(
+            what=f"runner, {size:,} no-op checks, each",
+            against=f"TaskGroup, {size:,} coroutines",
+            unit="µs",
+            ours=ours,
+            theirs=theirs,
+            limit=LIMIT,
+        )
+        for size, (ours, theirs) in per_check.items()
+    ]
+    return [
+        *rows,
+        Row(
+            what="runner, 1,000 no-op checks, each",
+            against="the same, 100 checks",
+            unit="µs",
+            ours=per_check[1000][0],
+            theirs=per_check[100][0],
+            limit=LINEAR_LIMIT,
+        ),
+    ]
+
+
+async def _compare(size: int, rounds: int) -> tuple[float, float]:
+    """The median µs per check, and per coroutine."""
+    runner = _runner(size)
+    ours, theirs = [], []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        await runner.run()
+        ours.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(size):
+                group.create_task(_nothing())
+        theirs.append(time.perf_counter() - began)
+    return statistics.median(ours) / size * 1e6, statistics.median(theirs) / size * 1e6
+
+
+def _runner(size: int) -> Runner:
+    """A runner as the tool assembles it, its diagnosis included, over `size` no-op checks."""
+    checks = tuple(
+        Check(id=CheckId(f"tool.nothing-{number}"), area=Area.TOOL, judge=_look_at_nothing)
+        for number in range(size)
+    )
+    return assemble(
+        registry=Registry(checks=checks, probes={}, causes={}),
+        probes={},
+        profile=choose(DEFAULT),
+        world=saved_world(load("no-card")),
+    ).runner
+
+
+def _look_at_nothing(_: Facts) -> Iterable[Finding | Evidence]:
+    return ()
+
+
+async def _nothing() -> None:
+    pass
