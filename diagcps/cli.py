@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EXIT_USAGE, EXIT_CANNOT_WRITE, EXIT_INTERRUPTED, EXIT_BUG = 64, 74, 130, 70
 
+COMMANDS = ("serve", "check", "list", "explain", "snapshot")
+
 LATER = (
     "decode", "report", "simulate", "unblock", "change-code", "try-card",
     "register", "unregister", "ticket", "fleet",
@@ -145,9 +147,9 @@ def _complain(message: str, code: int) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    later = next((word for word in arguments if not word.startswith("-")), None)
-    if later in LATER:
-        raise UsageError(f"the command {later} comes with a later version")
+    command = next((word for word in arguments if word in (*COMMANDS, *LATER)), None)
+    if command in LATER:
+        raise UsageError(f"the command {command} comes with a later version")
     options = _parser().parse_args(arguments)
     for option in LATER_OPTIONS:
         if getattr(options, option, None) is not None:
@@ -286,12 +288,15 @@ def _check(options: argparse.Namespace) -> int:
     language = _language(options)
     diagnosis = loops.run(_run(examination, language, also=(System,)))
     report = examination.report(language)
-    if options.format == "json":
-        redaction = Redaction()
-        rendered = redaction.refuse_leaks(json.render(redaction.report(report)))
-    else:
-        rendered = text.render(report, examination.words(language))
-    _write(rendered, options.output)
+    words = examination.words(language)
+    if options.format == "text" and options.output is None and sys.stdout.isatty():
+        _write(text.render(report, words), None)
+        return diagnosis.exit_code
+    # All but the person's own terminal may be read by somebody else.
+    redaction = Redaction()
+    shared = redaction.report(report)
+    rendered = json.render(shared) if options.format == "json" else text.render(shared, words)
+    _write(redaction.refuse_leaks(rendered), options.output)
     return diagnosis.exit_code
 
 

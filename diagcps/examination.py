@@ -69,6 +69,7 @@ class Examination:
             system=system if isinstance(system, System) else None,
             platform=self.platform,
             simulated=self.simulated,
+            replayed=self.moment is not None,
         )
 
 

@@ -174,13 +174,16 @@ class Runner:
             return ProbeFailure(reason=Reason.INTERNAL, detail=_detail(error))
 
     async def _reading(self, probe: Probe[Any]) -> FactValue:
+        fact: FactValue
         if inspect.iscoroutinefunction(probe.read):
-            try:
-                fact = await probe.read(self.world)
-            except SystemExit as error:
-                raise RuntimeError("a probe tried to end the program") from error
+            fact = probe.read(self.world)
         else:
             fact = await self.threads.run(lambda: probe.read(self.world))
+        if inspect.isawaitable(fact):
+            try:
+                fact = await fact
+            except SystemExit as error:
+                raise RuntimeError("a probe tried to end the program") from error
         if not isinstance(fact, probe.gives):
             raise TypeError(f"a probe of {probe.gives.__name__} gave {type(fact).__name__}")
         return fact

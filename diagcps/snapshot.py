@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from diagcps.facts import Moment, System
-from diagcps.model import Private, PrivateKind, ProbeFailure, UsageError
+from diagcps.model import Private, PrivateKind, ProbeFailure, Reason, UsageError
 
 SCHEMA = "diagcps.snapshot/1"
 LARGEST_BYTES = 8 * 1024 * 1024
 _DEEPEST = 40
+_LONGEST_LIST = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +71,11 @@ def dump(snapshot: Snapshot, *, private: bool = True) -> str:
     facts: dict[str, Any] = {}
     missing: dict[str, Any] = {}
     for kind, fact in snapshot.facts.items():
-        if isinstance(fact, ProbeFailure):
-            missing[kind.__name__] = _to_data(fact, apart)
-        else:
-            facts[kind.__name__] = _to_data(fact, apart)
+        try:
+            place = missing if isinstance(fact, ProbeFailure) else facts
+            place[name_of(kind)] = _to_data(fact, apart)
+        except TypeError:  # a plug-in's fact of a shape that no snapshot holds
+            missing[name_of(kind)] = {"reason": Reason.UNSUPPORTED.value}
     document = {
         "schema": SCHEMA,
         "simulated": snapshot.simulated,
@@ -85,6 +87,12 @@ def dump(snapshot: Snapshot, *, private: bool = True) -> str:
         ],
     }
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def name_of(kind: type) -> str:
+    """What a fact is called in a snapshot; a plug-in's has the name of its module before it."""
+    ours = kind.__module__ == System.__module__
+    return kind.__name__ if ours else f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
 
 
 def read_file(path: Path) -> bytes:
@@ -120,7 +128,7 @@ def from_data(document: object, kinds: Iterable[type]) -> Snapshot:
         _from_data(_PrivateEntry, entry, f"private[{i}]", [])
         for i, entry in enumerate(_list(document.get("private", []), "private"))
     ]
-    known = {kind.__name__: kind for kind in kinds}
+    known = {name_of(kind): kind for kind in kinds}
     facts: dict[type, Any] = {}
     for name, entry in _table(document.get("facts", {}), "facts").items():
         if name in known:
@@ -155,7 +163,9 @@ def _to_data(value: Any, apart: _Apart) -> Any:
         return [_to_data(item, apart) for item in value]
     if dataclasses.is_dataclass(value):
         return {f.name: _to_data(getattr(value, f.name), apart) for f in dataclasses.fields(value)}
-    return value
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(type(value).__name__)
 
 
 def _from_data(kind: Any, value: Any, where: str, private: list[_PrivateEntry]) -> Any:
@@ -266,6 +276,8 @@ def _table(value: Any, where: str) -> Mapping[str, Any]:
 def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
         raise UsageError(f"not a snapshot: {where} is not a list")
+    if len(value) > _LONGEST_LIST:
+        raise UsageError(f"not a snapshot: {where} has more than {_LONGEST_LIST} entries")
     return value
 
 

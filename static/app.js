@@ -88,7 +88,12 @@ function warn(sentence, withLink = false) {
 
 const on = {
   snapshot({ html }) {
-    keeping(() => main.replaceChildren(fragment(html)));
+    const content = fragment(html);
+    if (content.querySelector("[lang]").lang !== document.documentElement.lang) {
+      location.reload(); // another tab has changed the language: the whole of this one follows
+      return;
+    }
+    keeping(() => main.replaceChildren(content));
   },
   started({ check }) {
     document.getElementById(`check-${check}`)?.setAttribute("aria-busy", "true");

@@ -321,7 +321,8 @@ def test_a_saved_workstation_gets_the_same_diagnosis(
     then = run("check", "--scenario", name, "--format", "json")
     again = run("check", "--replay", saved(name, *options), "--format", "json")
     assert (again.code, again.err) == (then.code, "")
-    assert without_times(again.document) == without_times(then.document)
+    assert (then.document["replayed"], again.document["replayed"]) == (False, True)
+    assert without_times(again.document | {"replayed": False}) == without_times(then.document)
 
 
 def test_a_replay_judges_at_the_moment_of_the_snapshot(
@@ -348,8 +349,8 @@ def test_a_snapshot_with_the_facts_of_a_plug_in_is_replayed_with_it(
     path = tmp_path / "snapshot.json"
     assert process("snapshot", "--output", path, "--checks-dir", folder).code == 0
     data = json.loads(path.read_text(encoding="utf-8"))
-    assert data["facts"]["Thing"] == {"value": 1}
-    data["facts"]["Thing"]["value"] = 42
+    assert data["facts"]["plug.Thing"] == {"value": 1}
+    data["facts"]["plug.Thing"]["value"] = 42
     path.write_text(json.dumps(data), encoding="utf-8")
     ended = process(
         "check", "--replay", path, "--checks-dir", folder, "--only", "plug.one", "--format", "json"

@@ -91,6 +91,8 @@ class Report(Generic[V]):
     created: datetime
     version: str
     simulated: bool
+    replayed: bool
+    """Saved facts were judged again: the report is of then, perhaps of another workstation."""
     profile: ProfileId
     language: str
     verdict: Verdict

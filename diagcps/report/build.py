@@ -27,6 +27,7 @@ def build(
     system: System | None,
     platform: Platform,
     simulated: bool,
+    replayed: bool,
 ) -> Report[Local]:
     """The report of one run, in the language of `words`."""
     known = tuple(checks)
@@ -42,6 +43,7 @@ def build(
         created=created,
         version=__version__,
         simulated=simulated,
+        replayed=replayed,
         profile=profile.id,
         language=words.language,
         verdict=diagnosis.verdict,

@@ -16,6 +16,7 @@ def render(report: Report[Shared]) -> str:
         "created": report.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "tool": {"name": "diagcps", "version": report.version},
         "simulated": report.simulated,
+        "replayed": report.replayed,
         "profile": report.profile,
         "language": report.language,
         "verdict": report.verdict.value,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote
 
-from diagcps.model import DiagError, Private
+from diagcps.model import DiagError, Private, PrivateKind
 from diagcps.report.base import CheckLine, EvidenceLine, Local, Masked, Report, Shared
 
 # Shorter values are words that occur everywhere; they are masked, and not searched for.
@@ -30,6 +31,7 @@ class Redaction:
 
     def __init__(self) -> None:
         self._tokens: dict[Private, Masked] = {}
+        self._counts: Counter[PrivateKind] = Counter()
 
     def report(self, local: Report[Local]) -> Report[Shared]:
         """The report with a pseudonym in the place of every private value."""
@@ -38,6 +40,7 @@ class Redaction:
             created=local.created.replace(microsecond=0),
             version=local.version,
             simulated=local.simulated,
+            replayed=local.replayed,
             profile=local.profile,
             language=local.language,
             verdict=local.verdict,
@@ -72,8 +75,8 @@ class Redaction:
         if not isinstance(value, Private):
             return value
         if value not in self._tokens:
-            same_kind = sum(known.kind is value.kind for known in self._tokens)
-            self._tokens[value] = Masked(f"{value.kind.value}-{same_kind + 1}")
+            self._counts[value.kind] += 1
+            self._tokens[value] = Masked(f"{value.kind.value}-{self._counts[value.kind]}")
         return self._tokens[value]
 
 

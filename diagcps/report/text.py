@@ -1,4 +1,4 @@
-"""A local report for the terminal of the person in front of it."""
+"""A report in plain lines: a local one for the terminal, a shared one for a file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from diagcps.model import Outcome, Private, Verdict
 from diagcps.remedies import Contact
-from diagcps.report.base import CauseLine, CheckLine, Local, Report
+from diagcps.report.base import CauseLine, CheckLine, Masked, Report, V
 from diagcps.words import Words
 
 
@@ -17,7 +17,7 @@ def plain(text: object) -> str:
     return "".join(c if c.isprintable() else " " for c in str(text))
 
 
-def render(report: Report[Local], words: Words) -> str:
+def render(report: Report[V], words: Words) -> str:
     """The verdict, what to do, and every check, in plain lines."""
     return "\n".join(_lines(report, words)) + "\n"
 
@@ -34,9 +34,11 @@ def contact_line(contact: Contact) -> str:
     return f"{contact.number} ({said})" if said else contact.number
 
 
-def _lines(report: Report[Local], words: Words) -> Iterator[str]:
+def _lines(report: Report[V], words: Words) -> Iterator[str]:
     if report.simulated:
         yield words.ui("simulated")
+    if report.replayed:
+        yield words.ui("replayed")
     yield verdict_sentence(report.verdict, whole=not report.not_covered, words=words)
     for entry in report.diagnosis:
         yield ""
@@ -63,7 +65,7 @@ def _cause(entry: CauseLine, words: Words) -> Iterator[str]:
             yield f"     {contact_line(remedy.contact)}"
 
 
-def _check(check: CheckLine[Local], words: Words) -> Iterator[str]:
+def _check(check: CheckLine[V], words: Words) -> Iterator[str]:
     state = words.ui(f"outcome.{check.outcome.value}")
     note = ""
     if check.outcome is Outcome.BLOCKED and check.blocked_by:
@@ -74,5 +76,14 @@ def _check(check: CheckLine[Local], words: Words) -> Iterator[str]:
     if check.outcome is Outcome.PASS:
         return  # its evidence is in the other formats: here it would bury what matters
     for line in check.evidence:
-        value = line.value.value if isinstance(line.value, Private) else line.value
-        yield f"      {words.evidence(line.key)} : {plain(value)}  ({plain(line.source)})"
+        yield f"      {words.evidence(line.key)} : {_shown(line.value)}  ({plain(line.source)})"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case Private():
+            return plain(value.value)
+        case Masked():
+            return value.token
+        case _:
+            return plain(value)

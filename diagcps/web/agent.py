@@ -95,7 +95,7 @@ class Agent:
 
     def _keep(self) -> None:
         diagnosis = self.examination.diagnosis
-        if diagnosis.verdict is Verdict.READY or self.examination.simulated:
+        if diagnosis.verdict is Verdict.READY:
             resume.forget(self._state)
             return
         first = next((entry for entry in diagnosis.entries if entry.level is Level.KO), None)

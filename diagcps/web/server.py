@@ -97,7 +97,8 @@ async def _serve(
 ) -> None:
     own = Address(LOOPBACK, listening.getsockname()[1])
     port_file = PortFile.new(own.port)
-    state = folder / "unfinished.json" if folder else None
+    # A simulation neither resumes nor forgets the repair of the real workstation.
+    state = folder / "unfinished.json" if folder and not examination.simulated else None
     agent = Agent(examination, own=own, language=language, port_file=port_file, state=state)
     async with serving(agent, listening):
         written = _write_port_file(port_file, folder)

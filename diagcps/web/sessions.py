@@ -99,7 +99,7 @@ class Sessions:
 
     @property
     def throttled(self) -> bool:
-        """Too many wrong tokens lately: wrong ones are then refused without being looked at."""
+        """Too many wrong tokens lately: whoever sends one more is told to wait."""
         full = len(self._failures) == MOST_FAILURES
         return full and self._clock() - self._failures[0] < FAILURES_S
 

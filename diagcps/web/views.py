@@ -33,7 +33,7 @@ def static_files() -> Mapping[str, tuple[bytes, str]]:
 
 
 def cookie_name(port: int) -> str:
-    """Cookies are not told apart by port: another local server must not read or overwrite ours."""
+    """A name of our own: browsers do not tell the cookies of two local ports apart."""
     return f"diagcps-{port}"
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.integration.bench import Pcscd
 from tests.integration.conftest import InsertCard
@@ -26,12 +26,12 @@ from .page import (
     sees_outcome,
     sees_verdict,
     start,
+    switch_language,
 )
 from .witness import Witness
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
-SETTLED = re.compile(r"state-(pass|fail|warn|blocked|unknown|not-applicable)")
 CTRL_C_S = 2.0
 Watch = Callable[[Agent], Witness]
 
@@ -296,6 +296,35 @@ async def test_language_is_switched_and_stays(
     await expect(start(page)).to_have_text("Run the diagnosis again")
     await page.get_by_role("button", name="Français").click()
     await expect(page.locator("html")).to_have_attribute("lang", "fr")
+
+
+async def test_tab_follows_the_language_that_another_one_chose(
+    workstation: Workstation, agent: StartAgent, tab: OpenTab
+) -> None:
+    running = agent()
+    one = await tab(running)
+    other = await one.context.new_page()
+    await other.goto(running.page)
+    await switch_language(one, "en")
+    await run(one, READY)
+    await expect(other.locator("html")).to_have_attribute("lang", "en")
+    await sees_verdict(other, READY)
+
+
+async def test_page_whose_session_is_gone_does_not_blame_the_tabs(
+    agent: StartAgent, tab: OpenTab, witness: Watch
+) -> None:
+    running = agent("--scenario", "vitale")
+    witness(running).forgive("403")
+    page = await tab(running)
+
+    async def without_session(route: Route) -> None:
+        await page.context.clear_cookies()
+        await route.continue_()
+
+    await page.route("**/events*", without_session)
+    await page.reload()
+    await expect(page.get_by_role("alert")).to_have_text(re.compile("Relancez-le"))
 
 
 async def test_quit_ends_the_agent_and_says_so_in_every_tab(

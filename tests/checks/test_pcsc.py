@@ -126,7 +126,6 @@ def test_a_stopped_service_is_told_without_the_service_manager(code: int) -> Non
     assert causes_of(judge_service, facts) == ("pcsc.service-stopped",)
 
 
-# KNOWN FAULT: checks/pcsc.py `_cause` decides before it asks whether a reader is on the bus.
 @AWAY
 def test_windows_without_a_reader_accuses_no_service_that_it_cannot_see(code: int) -> None:
     facts = bag(

@@ -200,7 +200,7 @@ def test_mute_card_beside_a_vitale_is_the_cause(pcscd: Pcscd, card: InsertCard) 
     assert causes(check()[1])[0] == "card.mute"
 
 
-BROKEN = '''
+BROKEN = """
 from diagcps.api import Area, Check, CheckId, Pcsc
 
 def judge(facts):
@@ -208,7 +208,7 @@ def judge(facts):
     yield
 
 CHECK = Check(id=CheckId("card.broken"), area=Area.CARD, judge=judge, uses=(Pcsc,))
-'''
+"""
 
 
 def test_broken_plugin_is_a_failed_check_and_nothing_is_lost(
@@ -251,9 +251,7 @@ def test_without_pyscard_the_tool_is_incomplete_and_says_so(tmp_path: Path) -> N
     assert outcomes(report)["pcsc.service"] == "unknown"
 
 
-def test_cards_that_come_and_go_during_runs_never_confuse(
-    pcscd: Pcscd, card: InsertCard
-) -> None:
+def test_cards_that_come_and_go_during_runs_never_confuse(pcscd: Pcscd, card: InsertCard) -> None:
     """Ten swaps under ten runs: each run ends with one cause of the cards that there were."""
     pcscd.start()
     inserted = card(vpcd.CPS3)
@@ -275,3 +273,12 @@ def test_cards_that_come_and_go_during_runs_never_confuse(
         swapping.join(timeout=10)
     allowed = {(), *((c,) for c in ("card.vitale", "card.not-cps", "card.absent", "card.removed"))}
     assert seen <= allowed
+
+
+def test_service_that_is_not_installed_is_unavailable(inside_bench: None) -> None:
+    """A mount namespace of its own, in which the folders of pcscd and of its units are empty."""
+    hidden = ("/usr/sbin", "/usr/lib/systemd/system", "/etc/systemd/system")
+    mounts = " && ".join(f"mount -t tmpfs tmpfs {d}" for d in hidden if Path(d).is_dir())
+    without = ("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh")
+    code, report = check(user=without)
+    assert (code, causes(report)[0]) == (2, "pcsc.unavailable")

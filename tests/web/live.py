@@ -40,7 +40,9 @@ def built_in() -> registry.Registry:
     return registry.load(probes.BUILT_IN)
 
 
-def examine(facts: Snapshot, *, simulated: bool = True, more: Sequence[Probe[Any]] = ()) -> Examination:
+def examine(
+    facts: Snapshot, *, simulated: bool = True, more: Sequence[Probe[Any]] = ()
+) -> Examination:
     """The examination of a saved workstation, with the built-in checks."""
     sources = {each.gives: each for each in (*probes.saved_probes(facts.facts), *more)}
     return assemble(
@@ -182,24 +184,18 @@ class Live:
     ) -> Answer:  # fmt: skip
         """The answer to a body of this content type, with no Origin of its own."""
         typed = (("Content-Type", kind),) if kind else ()
-        return self.ask(
-            target, method="POST", headers=(*typed, *headers), cookie=cookie, body=body
-        )
+        return self.ask(target, method="POST", headers=(*typed, *headers), cookie=cookie, body=body)
 
     def submit(self, target: str, cookie: str, **fields: str) -> Answer:
         """The answer to a form of the session's own page."""
         body = urlencode({"token": self.form_token(cookie), **fields}).encode()
-        return self.post(
-            target, body, cookie=cookie, kind=FORM, headers=(("Origin", self.origin),)
-        )
+        return self.post(target, body, cookie=cookie, kind=FORM, headers=(("Origin", self.origin),))
 
     def stream(
         self, cookie: str, *, target: str = "/events", headers: Headers = ()
     ) -> AbstractContextManager[Stream]:
         """The session's event stream."""
-        raw = wire.request(
-            "GET", target, hosts=(self.host,), headers=(*headers, *_cookie(cookie))
-        )
+        raw = wire.request("GET", target, hosts=(self.host,), headers=(*headers, *_cookie(cookie)))
         return wire.streaming(self.port, raw)
 
     def run(self, cookie: str) -> Verdict:
@@ -212,4 +208,3 @@ class Live:
 
 def _cookie(cookie: str | None) -> Headers:
     return (("Cookie", cookie),) if cookie else ()
-

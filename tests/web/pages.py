@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from diagcps import probes, scenario, snapshot
+from diagcps import scenario, snapshot
+from diagcps.facts import PcscClients
 from diagcps.snapshot import Snapshot
 
 HARMLESS = "Kartenleser"
 HOSTILE = (
     "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
     "' onmouseover='alert(1)",
     "</title></textarea></template><svg onload=alert(1)>",
     "{{ 7 * 7 }}{% raw %}",
@@ -28,6 +30,8 @@ HOSTILE = (
     "&lt;b&gt;&amp;",
     "é" * 500,
 )
+LEADING = ("src", "href", "action", "formaction", "data", "poster", "srcset")
+OWN = re.compile(r"#|/(?!/)")
 _PLACES = ("model", "value", "name", "source")
 
 
@@ -63,40 +67,34 @@ def dangers(page: str) -> list[str]:
     for tag, name, value in elements.attributes:
         if name == "style" or name.startswith("on"):
             found.append(f"{tag} {name}")
-        if name in ("src", "href", "action", "formaction", "data", "poster", "srcset"):
-            if not value.startswith(("/static/", "/", "#")) or value.startswith("//"):
-                found.append(f"{tag} {name}={value}")
+        if name in LEADING and not OWN.match(value):
+            found.append(f"{tag} {name}={value}")
     return found
 
 
-def document(name: str, text: str) -> dict[str, Any]:
-    """The snapshot of a scenario in which every name that comes from outside is `text`."""
-    plain: dict[str, Any] = json.loads(snapshot.dump(scenario.load(name)))
-    _put(plain, text)
-    return plain
-
-
 def saved(name: str, text: str) -> Snapshot:
-    """The same, read back."""
-    return snapshot.load(json.dumps(document(name, text)).encode(), probes.KINDS)
+    """The facts of a scenario in which every name that comes from outside is `text`."""
+    facts = scenario.load(name).facts
+    return Snapshot(facts={kind: _renamed(fact, text) for kind, fact in facts.items()})
 
 
 def replay_file(folder: Path, name: str, text: str) -> Path:
     """The same, as a file for `--replay`."""
     path = folder / "replay.json"
-    path.write_text(json.dumps(document(name, text)), encoding="utf-8")
+    path.write_text(snapshot.dump(saved(name, text)), encoding="utf-8")
     return path
 
 
-def _put(node: Any, text: str) -> None:
-    if isinstance(node, list):
-        for each in node:
-            _put(each, text)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            if key in _PLACES and isinstance(value, str):
-                node[key] = text
-            elif key == "programs":
-                node[key] = [text]
-            else:
-                _put(value, text)
+def _renamed(fact: Any, text: str) -> Any:
+    if isinstance(fact, tuple):
+        return tuple(_renamed(each, text) for each in fact)
+    if not dataclasses.is_dataclass(fact) or isinstance(fact, type):
+        return fact
+    changed: dict[str, Any] = {"programs": (text,)} if isinstance(fact, PcscClients) else {}
+    for each in dataclasses.fields(fact):
+        value = getattr(fact, each.name)
+        if each.name in _PLACES and isinstance(value, str):
+            changed[each.name] = text
+        elif each.name != "programs":
+            changed[each.name] = _renamed(value, text)
+    return dataclasses.replace(fact, **changed)

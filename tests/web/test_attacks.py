@@ -97,6 +97,7 @@ def test_framed_page_is_refused_even_by_this_origin(live: Live, cookie: str) -> 
 
 
 def test_event_stream_needs_a_session_though_it_sends_no_origin(live: Live) -> None:
+    live.open()  # somebody else's
     for accept in ("text/event-stream", "*/*"):
         assert live.ask("/events", headers=(("Accept", accept),)).status == 403
 

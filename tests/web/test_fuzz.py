@@ -17,7 +17,7 @@ from diagcps.web import stream
 from diagcps.web.handshake import PortFile, read_port_file
 
 from . import wire
-from .live import JSON, Live
+from .live import Live
 
 fuzz = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -26,10 +26,13 @@ fuzz = settings(
 
 LATIN = st.characters(codec="latin-1", exclude_characters="\r\n\x00")
 VALUES = st.text(LATIN, max_size=60)
+PRINTED = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60)
 LIKE_OURS = st.lists(
     st.sampled_from(
-        ["127.0.0.1", "{port}", ":", ".", "localhost", "http://", "https://", "@", "/", "[::1]"]
-        + ["null", "evil.example", " ", ",", "0", "%", "\t", "?", "#", "\\", "http:", "127.1"]
+        (
+            *("127.0.0.1", "{port}", ":", ".", "localhost", "http://", "https://", "@", "/"),
+            *("[::1]", "null", "evil.example", " ", ",", "0", "%", "\t", "?", "#", "\\", "127.1"),
+        )
     ),
     max_size=8,
 ).map("".join)
@@ -86,10 +89,13 @@ def test_no_other_origin_changes_anything(agent: Live, key: str, origin: str) ->
 
 HEADS = st.lists(
     st.sampled_from(
-        [b"GET ", b"POST ", b"/", b"/events", b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b"HTTP/9.9"]
-        + [b"Host: evil.example\r\n", b"Host:\r\n", b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"\x00"]
-        + [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"Upgrade: websocket\r\n"]
-        + [b"Connection: Upgrade\r\n", b"Expect: 100-continue\r\n", b"0\r\n\r\n", b"PRI * HTTP/2.0"]
+        (
+            *(b"GET ", b"POST ", b"/", b"/events", b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b"HTTP/9.9"),
+            *(b"Host: evil.example\r\n", b"Host:\r\n", b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"\0"),
+            *(b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
+            *(b"Connection: Upgrade\r\n", b"Upgrade: websocket\r\n", b"PRI * HTTP/2.0"),
+            b"Expect: 100-continue\r\n",
+        )
     )
     | st.binary(max_size=12),
     max_size=12,
@@ -107,11 +113,13 @@ def test_no_bytes_are_let_in(agent: Live, key: str, raw: bytes) -> None:
 
 VALUES_OF_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["nonce", "proof", "language", "token"]) | st.text(max_size=8),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["nonce", "proof", "language", "token"]) | st.text(max_size=8),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=8,
 )
@@ -125,7 +133,7 @@ BODIES = VALUES_OF_JSON.map(json.dumps).map(str.encode) | st.binary(max_size=60)
 @example("/language", b'{"language": "\\ud800"}')
 @example("/agent/hello", b'{"nonce": "\\u0660000000000000000"}')
 def test_any_body_is_taken_or_refused(agent: Live, key: str, path: str, body: bytes) -> None:
-    answer = agent.post(path, body, cookie=key, headers=(("Origin", agent.origin),)[:0])
+    answer = agent.post(path, body, cookie=key)
     assert answer.status in (200, 400, 403)
     try:
         taken = isinstance(json.loads(body.decode()), dict)
@@ -157,11 +165,11 @@ def test_no_other_cookie_is_a_session(agent: Live, key: str, cookie: str) -> Non
 
 
 @fuzz
-@given(VALUES | st.integers().map(str) | st.text("0123456789-+_.e\u0661 ", max_size=12))
+@given(PRINTED | st.integers().map(str) | st.text("0123456789-+_.e\u0661 ", max_size=12))
 @example("9" * 4000)
 @example("-1")
 def test_any_last_event_id_begins_a_stream(agent: Live, key: str, said: str) -> None:
-    header = said.encode("utf-8").decode("latin-1").replace("\x85", "")
+    header = said.encode().decode("latin-1")
     with agent.stream(key, headers=(("Last-Event-ID", header),)) as open_stream:
         assert open_stream.answer.status == 200
         assert open_stream.answer.one("Content-Type") == "text/event-stream; charset=utf-8"
@@ -187,7 +195,7 @@ def parsed(raw: bytes) -> list[dict[str, str]]:
 
 
 @fuzz
-@given(VALUES_OF_JSON.filter(lambda value: "NaN" not in str(json.dumps(value))))
+@given(VALUES_OF_JSON)
 @example({"html": "a\n\ndata: {}\n\nevent: end\r\n\r\nid: 5"})
 @example({"html": "half \ud800 a character"})
 def test_any_data_is_one_event(data: Any) -> None:
@@ -243,7 +251,3 @@ def test_unfinished_repair_is_read_as_it_was_written(tmp_path: Path, cause: str)
     kept = resume.Unfinished(cause=cause, profile="psc-card", at=datetime.now(UTC))  # type: ignore[arg-type]
     resume.save(path, kept)
     assert resume.load(path, datetime.now(UTC)) == kept
-
-
-def test_no_request_of_these_tests_has_failed_inside(agent: Live, key: str) -> None:
-    assert agent.post("/run", b"{}", cookie=key, kind=JSON).status == 200

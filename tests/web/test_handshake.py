@@ -20,7 +20,7 @@ from .live import JSON, Live
 from .process import ENDS_S, SCENARIO, Running, posix, run
 from .squatter import Reply, Squatter, says
 
-SECRET = "a-secret-of-the-port-file"
+SECRET = "a-secret-of-the-port-file"  # noqa: S105 (of no agent)
 
 
 @pytest.fixture

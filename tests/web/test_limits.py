@@ -173,9 +173,7 @@ def test_slow_clients_hold_nobody_back(live: Live, cookie: str) -> None:
         (FORM, b"token=\xff"),
     ],
 )
-def test_body_that_is_no_utf8_is_refused(
-    live: Live, cookie: str, kind: str, body: bytes
-) -> None:
+def test_body_that_is_no_utf8_is_refused(live: Live, cookie: str, kind: str, body: bytes) -> None:
     own = (("Origin", live.origin),)
     assert live.post("/run", body, cookie=cookie, kind=kind, headers=own).status == 400
 
