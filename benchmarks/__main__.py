@@ -9,7 +9,7 @@ from importlib import import_module
 
 from .measure import NotMeasured, Row, table
 
-NAMES = ("start", "click", "runner", "insert", "followers")
+NAMES = ("start", "runner", "followers", "click", "insert")
 EXIT_OVER, EXIT_NOT_MEASURED = 1, 77
 
 
@@ -24,13 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing: list[str] = []
     for name in wanted:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
-        # Imported one by one: a measurement must not weigh on the memory of another.
+        # Imported in its turn: what a later measurement needs must not weigh on the memory of this.
         measure: Callable[[], list[Row]] = import_module(f"{__package__}.{name}").measure
         try:
             rows += measure()
         except NotMeasured as reason:
             missing.append(f"{name}: not measured: {reason}")
-    print("\n".join([table(rows), *missing]))
+    print("\n".join([*([table(rows)] if rows else []), *missing]))
     if not all(row.ok for row in rows):
         return EXIT_OVER
     return EXIT_NOT_MEASURED if missing else 0

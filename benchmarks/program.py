@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -27,7 +28,12 @@ class Program:
         """Raises TimeoutError or RuntimeError when the line does not come."""
         began = time.perf_counter()
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, bufsize=0
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,  # never at its end: a program may wait there
+            stdout=subprocess.PIPE,
+            bufsize=0,
         )
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], _PATIENCE_S)
@@ -42,8 +48,11 @@ class Program:
 
     def _busy(self) -> float:
         """The first number of each thread's schedstat is its time on a processor, in ns."""
-        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+        busy_ns = 0
+        for task in Path(f"/proc/{self._process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # the thread has just ended
+                busy_ns += int(task.read_text().split()[0])
+        return busy_ns / 1e9
 
     @property
     def resident_mib(self) -> float:
@@ -60,8 +69,9 @@ class Program:
         finally:
             self._process.kill()
             self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None:
+                    stream.close()
 
     def __enter__(self) -> Self:
         return self

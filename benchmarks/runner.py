@@ -20,14 +20,12 @@ from .measure import Row
 SIZES = (10, 100, 300, 1000)
 LIMIT = 20.0
 LINEAR_LIMIT = 1.5
-_CHECKS_IN_ALL = 30_000
-"""How many checks each size runs in all: small sizes are repeated more often."""
+ROUNDS = 30
 
 
 def measure() -> list[Row]:
     """One row a size, and one that compares the time per check of a large and a small run."""
-    rounds = {size: max(_CHECKS_IN_ALL // size, 20) for size in SIZES}
-    per_check = {size: asyncio.run(_compare(size, rounds[size])) for size in SIZES}
+    per_check = asyncio.run(_compare())
     rows = [
         Row(
             what=f"runner, {size:,} no-op checks, each",
@@ -52,20 +50,31 @@ def measure() -> list[Row]:
     ]
 
 
-async def _compare(size: int, rounds: int) -> tuple[float, float]:
-    """The median µs per check, and per coroutine."""
-    runner = _runner(size)
-    ours, theirs = [], []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        await runner.run()
-        ours.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(size):
-                group.create_task(_nothing())
-        theirs.append(time.perf_counter() - began)
-    return statistics.median(ours) / size * 1e6, statistics.median(theirs) / size * 1e6
+async def _compare() -> dict[int, tuple[float, float]]:
+    """For each size, the median µs per check and per coroutine; all sizes take turns."""
+    runners = {size: _runner(size) for size in SIZES}
+    times: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}
+    for _ in range(ROUNDS):
+        for size, runner in runners.items():
+            # Small sizes are repeated: each turn runs as many checks.
+            times[size] += [await _pair(runner, size) for _ in range(SIZES[-1] // size)]
+    return {size: _medians(pairs, size) for size, pairs in times.items()}
+
+
+def _medians(pairs: list[tuple[float, float]], size: int) -> tuple[float, float]:
+    ours, theirs = (statistics.median(side) / size * 1e6 for side in zip(*pairs, strict=True))
+    return ours, theirs
+
+
+async def _pair(runner: Runner, size: int) -> tuple[float, float]:
+    """Seconds of one run, and of as many coroutines."""
+    began = time.perf_counter()
+    await runner.run()
+    between = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(size):
+            group.create_task(_nothing())
+    return between - began, time.perf_counter() - between
 
 
 def _runner(size: int) -> Runner:

@@ -17,21 +17,22 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 class PrivateFormatter(logging.Formatter):
     """One line per event; a traceback names modules and lines only; no control characters."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The record, safe to hand over to somebody else."""
-        text = super().format(record)
-        return "\n".join(
-            "".join(c if c.isprintable() else " " for c in line) for line in text.split("\n")
-        )
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """The record on one line, whatever is in it."""
+        return _printable(super().formatMessage(record))
 
     def formatException(self, ei: ExcInfo | tuple[None, None, None]) -> str:  # noqa: N802
         """The kind of the error and where it rose."""
         kind, _, trace = ei
         frames = (
-            f"  {Path(frame.filename).stem}:{frame.lineno} {frame.name}"
+            _printable(f"  {Path(frame.filename).stem}:{frame.lineno} {frame.name}")
             for frame in traceback.extract_tb(trace)
         )
         return "\n".join([kind.__name__ if kind else "", *frames])
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def configure(*, verbose: bool) -> None:

@@ -32,7 +32,9 @@ def load(path: Path | None, now: datetime) -> Unfinished | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8")[:4096])
         at = datetime.fromisoformat(data["at"])
-        cause, profile = CauseId(str(data["cause"])), ProfileId(str(data["profile"]))
+        if not isinstance(data["cause"], str) or not isinstance(data["profile"], str):
+            return None
+        cause, profile = CauseId(data["cause"]), ProfileId(data["profile"])
         kept = Unfinished(cause=cause, profile=profile, at=at)
         fresh = timedelta(0) <= now - at < _KEPT_FOR
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -12,6 +12,7 @@ from diagcps.model import CheckId, CheckResult, Diagnosed, Diagnosis, Platform, 
 from diagcps.profiles import Profile
 from diagcps.remedies import Remedies
 from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, RemedyLine, Report
+from diagcps.report.text import plain
 from diagcps.words import Words
 
 
@@ -61,7 +62,8 @@ def build(
 def cause_line(entry: Diagnosed, words: Words, remedies: Remedies, platform: Platform) -> CauseLine:
     """One entry of the diagnosis in words; remedies without a step on this system are left out."""
     cause = entry.cause
-    said = words.cause(cause.id, entry.params)
+    # Names of programs and devices are whatever their makers chose.
+    said = words.cause(cause.id, {name: plain(value) for name, value in entry.params.items()})
     lines = (_remedy_line(id_, words, remedies, platform) for id_ in cause.remedies)
     return CauseLine(
         cause=cause.id,

@@ -34,13 +34,18 @@ class Agent:
         language: str,
         port_file: PortFile,
         state: Path | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.examination = examination
         self.own = own
         self.port_file = port_file
         self.sessions = Sessions(language)
         self.stopping = asyncio.Event()
-        self.unfinished = resume.load(state, datetime.now(UTC))
+        self.folder = folder
+        """This user's own folder, where pages that lead here are left for the browser."""
+        kept = resume.load(state, datetime.now(UTC))
+        known = kept is not None and kept.cause in examination.registry.causes
+        self.unfinished = kept if known else None
         self.streams = 0
         self._state = state
         self._active = time.monotonic()

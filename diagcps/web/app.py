@@ -41,6 +41,27 @@ def build(agent: Agent) -> web.Application:
     return app
 
 
+class Connection(web.RequestHandler):
+    """One connection. What is no request gets an answer as guarded as any other, and no echo."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 (it repeats what was sent)
+    ) -> web.StreamResponse:
+        """The answer to bytes that are no request; it ends the connection."""
+        logger.debug("no request: %s", type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer is on its way already")
+        response = web.Response(status=status, text=str(status), headers=security.HEADERS)
+        response.force_close()
+        return response
+
+
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(security.HEADERS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from pathlib import Path
 _XDG_SETTINGS = Path("/usr/bin/xdg-settings")
 
 
-def open_page(url: str, folder: Path | None) -> Path | None:
-    """Opens `url`; the file that leads to it, to be removed later, when one was written.
+def open_page(url: str, folder: Path | None) -> None:
+    """Opens `url`.
 
     The command line of a process can be read by every user, so the browser is given a file in a
     folder of the user; a browser in a sandbox cannot read one there, and gets the address itself.
@@ -24,7 +25,6 @@ def open_page(url: str, folder: Path | None) -> Path | None:
     target = file.as_uri() if file else url
     # Some browsers keep this call until they end.
     threading.Thread(target=_open, args=(target, url), daemon=True).start()
-    return file
 
 
 def _open(target: str, url: str) -> None:
@@ -38,7 +38,7 @@ def _open(target: str, url: str) -> None:
 
 
 def _leading_file(url: str, folder: Path) -> Path | None:
-    path = folder / f"open-{os.getpid()}.html"
+    path = folder / _name(url.rsplit("/", 1)[-1])
     page = (
         '<!doctype html><meta charset="utf-8"><title>DiagCPS</title>'
         f'<meta http-equiv="refresh" content="0; url={escape(url)}">'
@@ -53,6 +53,19 @@ def _leading_file(url: str, folder: Path) -> Path | None:
     except OSError:
         return None
     return path
+
+
+def _name(token: str) -> str:
+    """The name of the file that leads to the address with `token`, without giving it away."""
+    return f"open-{hashlib.sha256(token.encode()).hexdigest()[:16]}.html"
+
+
+def forget(folder: Path, token: str | None = None) -> None:
+    """Removes the file that led to the address with `token`, or every one. Never fails."""
+    pattern = _name(token) if token is not None else "open-*.html"
+    for path in folder.glob(pattern):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _reads_files() -> bool:

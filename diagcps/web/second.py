@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
+import threading
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from diagcps.web.handshake import NONCE_BYTES, proof, proves, read_port_file
@@ -39,6 +41,20 @@ def reopen(port_file: Path, port: int | None) -> str | None:
 
 def _ask(port: int, path: str, body: dict[str, str]) -> dict[str, Any] | None:
     """The JSON object that the agent answers; None for any other answer, or none in time."""
+    answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+
+    def ask() -> None:
+        answers.put(_exchange(port, path, body))
+
+    # A connection's limit is one of each byte: a squatter that drips them would hold us for long.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return answers.get(timeout=_PATIENCE_S)
+    except Empty:
+        return None
+
+
+def _exchange(port: int, path: str, body: dict[str, str]) -> dict[str, Any] | None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
     try:
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})

@@ -6,16 +6,19 @@ an address on the loopback interface is no proof of anything. Each guard refuses
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 LARGEST_BODY = 8 * 1024
 BODY_S = 5.0
+_MOST_FIELDS = 8
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -106,9 +109,10 @@ def _own_origin(request: web.BaseRequest, own: Address) -> None:
 
 def _own_site(request: web.BaseRequest, *, opening: bool) -> None:
     """Fetch Metadata, where the browser sends it (older Safari does not)."""
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is None or site == "same-origin":
+    sites = request.headers.getall("Sec-Fetch-Site", [])
+    if sites in ([], ["same-origin"]):
         return
+    site = sites[0] if len(sites) == 1 else ""
     reading = request.method in ("GET", "HEAD")
     navigation = reading and request.headers.get("Sec-Fetch-Mode") == "navigate"
     document = navigation and request.headers.get("Sec-Fetch-Dest") == "document"
@@ -135,21 +139,40 @@ async def posted(request: web.Request, own: Address, form_token: str) -> Mapping
     """
     kind = request.content_type
     if kind == "application/json":
-        return json_object(await request.text())
+        return await json_object(request)
     if kind != "application/x-www-form-urlencoded":
         raise Refused(415, "malformed")
     if request.headers.get("Origin") != own.origin:
         raise Refused(403, "refused")
-    fields = await request.post()
+    text = await _text(request)
+    try:
+        fields = dict(parse_qsl(text, errors="strict", max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise Refused(400, "malformed") from None
     if not same_secret(form_token, fields.get("token")):
         raise Refused(403, "refused")
-    return dict(fields)
+    return fields
 
 
-def json_object(text: str) -> Mapping[str, Any]:
-    """The JSON object in `text`. Raises Refused for anything else."""
+async def _text(request: web.Request) -> str:
+    """The body as UTF-8, whatever the request says of it, within its limits. Raises Refused.
+
+    What is packed stays packed: 8 KiB of it may unpack to anything.
+    """
+    if "Content-Encoding" in request.headers:
+        raise Refused(400, "malformed")
+    async with asyncio.timeout(BODY_S):
+        data = await request.read()
     try:
-        body = json.loads(text)
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(400, "malformed") from None
+
+
+async def json_object(request: web.Request) -> Mapping[str, Any]:
+    """The JSON object of the request's body. Raises Refused for anything else."""
+    try:
+        body = json.loads(await _text(request))
     except (ValueError, RecursionError):
         raise Refused(400, "malformed") from None
     if not isinstance(body, dict):

@@ -21,7 +21,6 @@ from diagcps.web import app, browser, second
 from diagcps.web.agent import Agent
 from diagcps.web.handshake import PortFile, private_folder
 from diagcps.web.security import Address
-from diagcps.web.sessions import OPENING_S
 
 LOOPBACK = "127.0.0.1"
 _SHUTDOWN_S = 0.5
@@ -99,15 +98,16 @@ async def _serve(
     port_file = PortFile.new(own.port)
     # A simulation neither resumes nor forgets the repair of the real workstation.
     state = folder / "unfinished.json" if folder and not examination.simulated else None
-    agent = Agent(examination, own=own, language=language, port_file=port_file, state=state)
+    agent = Agent(
+        examination, own=own, language=language, port_file=port_file, state=state, folder=folder
+    )
     async with serving(agent, listening):
         written = _write_port_file(port_file, folder)
-        leading = _lead(f"{own.origin}/open/{agent.sessions.new_token()}", folder, use_browser)
         _stop_on_signals(agent)
+        _lead(f"{own.origin}/open/{agent.sessions.new_token()}", folder, use_browser)
         helpers = [
             asyncio.create_task(agent.watch()),
             asyncio.create_task(agent.exit_when_idle()),
-            asyncio.create_task(_remove_later(leading)),
         ]
         try:
             await agent.stopping.wait()
@@ -116,7 +116,8 @@ async def _serve(
             examination.runner.log.close()
             for helper in helpers:
                 helper.cancel()
-            _remove(leading)
+            if folder is not None:
+                browser.forget(folder)
             if written is not None:
                 port_file.remove(written)
 
@@ -126,22 +127,35 @@ async def serving(
     agent: Agent, listening: socket.socket, *, keepalive_s: float = _KEEPALIVE_S
 ) -> AsyncIterator[None]:
     """Answers on `listening` until the end of the context; a connection may idle `keepalive_s`."""
+    loop = asyncio.get_running_loop()
     runner = web.AppRunner(
         app.build(agent),
-        access_log=None,  # addresses hold one-time tokens
         handle_signals=False,
         handler_cancellation=True,
         shutdown_timeout=_SHUTDOWN_S,
-        keepalive_timeout=keepalive_s,
-        max_line_size=_LARGEST_HEADER,
-        max_field_size=_LARGEST_HEADER,
-        max_headers=_MOST_HEADERS,
     )
     await runner.setup()
+    server = runner.server
+    assert server is not None, "a runner has its server once it is set up"  # noqa: S101
+
+    def connection() -> web.RequestHandler:
+        return app.Connection(
+            server,
+            loop=loop,
+            # No access log: addresses hold one-time tokens.
+            access_log=None,  # type: ignore[arg-type]  # None is what its own runner passes
+            keepalive_timeout=keepalive_s,
+            lingering_time=0.0,  # what a refused request still sends is not waited for
+            max_line_size=_LARGEST_HEADER,
+            max_field_size=_LARGEST_HEADER,
+            max_headers=_MOST_HEADERS,
+        )
+
+    accepting = await loop.create_server(connection, sock=listening)
     try:
-        await web.SockSite(runner, listening).start()
         yield
     finally:
+        accepting.close()
         await runner.cleanup()
 
 
@@ -155,24 +169,13 @@ def _write_port_file(port_file: PortFile, folder: Path | None) -> Path | None:
     return folder / "agent.json"
 
 
-def _lead(url: str, folder: Path | None, use_browser: bool) -> Path | None:
+def _lead(url: str, folder: Path | None, use_browser: bool) -> None:
     """Opens the page, or prints its one-time address."""
     if use_browser:
-        return browser.open_page(url, folder)
-    sys.stdout.write(f"{url}\n")
-    sys.stdout.flush()
-    return None
-
-
-async def _remove_later(leading: Path | None) -> None:
-    await asyncio.sleep(OPENING_S)
-    _remove(leading)
-
-
-def _remove(leading: Path | None) -> None:
-    if leading is not None:
-        with suppress(OSError):
-            leading.unlink()
+        browser.open_page(url, folder)
+    else:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
 
 
 def _stop_on_signals(agent: Agent) -> None:

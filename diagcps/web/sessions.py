@@ -47,10 +47,6 @@ class Sessions:
         self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
         self.current: Session | None = None
 
-    def now(self) -> float:
-        """The time by which sessions are judged."""
-        return self._clock()
-
     def new_token(self) -> str:
         """A token for one opening within the next 60 seconds, of 256 random bits."""
         now = self._clock()
@@ -79,15 +75,22 @@ class Sessions:
 
     def find(self, key: str) -> Session | None:
         """The session whose cookie holds `key`, while it is neither idle for long nor too old."""
-        session, now = self.current, self._clock()
+        session = self.current
         if session is None or not _same(session.key, key):
             self._fail()
             return None
+        return session if self.touch(session) else None
+
+    def touch(self, session: Session) -> bool:
+        """Whether the session still holds: the present one, not idle for long, not too old."""
+        now = self._clock()
+        if session is not self.current:
+            return False
         if now - session.seen >= IDLE_S or now - session.began >= LONGEST_S:
             self.end()
-            return None
+            return False
         session.seen = now
-        return session
+        return True
 
     def end(self, *, replaced: bool = False) -> None:
         """Ends the present session and tells its pages."""

@@ -27,7 +27,7 @@ HEARTBEAT_S = 15.0
 def frame(name: str, data: object, *, number: int | None = None) -> bytes:
     """One server-sent event. The data is JSON on one line, so nothing in it can end the event."""
     lines = [] if number is None else [f"id: {number}"]
-    lines += [f"event: {name}", f"data: {json.dumps(data, ensure_ascii=False)}"]
+    lines += [f"event: {name}", f"data: {json.dumps(data)}"]
     return ("\n".join(lines) + "\n\n").encode()
 
 
@@ -77,8 +77,9 @@ async def _messages(
                 number, event = step.result()
             except StopAsyncIteration:
                 break
-            # Streams keep a session awake: a page that is open is somebody who is there.
-            session.seen = max(session.seen, agent.sessions.now())
+            # A page that is open is somebody who is there: it keeps its session awake.
+            if not agent.sessions.touch(session):
+                break
             yield _message(number, event, agent, session, renderer)
         yield frame("end", {"why": "taken-over" if session.replaced else "ended"})
     finally:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from diagcps.resources import data_dir
-from diagcps.web import handshake, security, stream
+from diagcps.web import browser, handshake, security, stream
 from diagcps.web.agent import AGENT, Agent
 from diagcps.web.pages import Renderer, view
 from diagcps.web.security import Refused
@@ -59,10 +59,13 @@ async def open_session(request: web.Request) -> web.Response:
     after an arrival from elsewhere, browsers do not send a Strict cookie along a redirection.
     """
     agent = request.app[AGENT]
-    session = agent.sessions.redeem(request.match_info["token"])
+    token = request.match_info["token"]
+    session = agent.sessions.redeem(token)
     if session is None:
         raise Refused(429 if agent.sessions.throttled else 403, "expired")
     agent.touch()
+    if agent.folder is not None:
+        browser.forget(agent.folder, token)
     words = agent.examination.words(session.language)
     response = html(request.app[RENDERER].render("opened.html", words=words))
     response.set_cookie(
@@ -112,8 +115,7 @@ def changing(act: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         session = session_of(request)
         agent = request.app[AGENT]
-        async with asyncio.timeout(security.BODY_S):
-            fields = await security.posted(request, agent.own, session.form_token)
+        fields = await security.posted(request, agent.own, session.form_token)
         act(agent, session, fields)
         if request.content_type == "application/json":
             return web.json_response({})
@@ -144,8 +146,7 @@ async def quit_agent(request: web.Request) -> web.Response:
     """Ends the agent, and says so on a last page."""
     session = session_of(request)
     agent = request.app[AGENT]
-    async with asyncio.timeout(security.BODY_S):
-        await security.posted(request, agent.own, session.form_token)
+    await security.posted(request, agent.own, session.form_token)
     words = agent.examination.words(session.language)
     asyncio.get_running_loop().call_later(0.2, agent.stopping.set)
     if request.content_type == "application/json":
@@ -191,5 +192,4 @@ async def _from_program(request: web.Request) -> Mapping[str, object]:
         raise Refused(403, "refused")
     if request.content_type != "application/json":
         raise Refused(415, "malformed")
-    async with asyncio.timeout(security.BODY_S):
-        return security.json_object(await request.text())
+    return await security.json_object(request)

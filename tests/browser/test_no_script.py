@@ -57,15 +57,19 @@ async def test_page_at_rest_does_not_reload_itself(scenario: OpenScenario) -> No
     await expect(page.locator("meta[http-equiv=refresh]")).to_have_count(0)
 
 
-async def test_run_asked_for_in_the_middle_of_a_change_shows_its_result(
+async def test_page_seen_in_the_middle_of_a_change_reloads_itself(
     workstation: Workstation, agent: StartAgent, tab: OpenTab
 ) -> None:
-    _, card = workstation
+    """A service that hangs makes a change that takes some seconds to look at."""
+    pcscd, _ = workstation
     page = await tab(agent(), java_script_enabled=False)
     await click_until_judged(page, READY)
-    card.pull()
-    await start(page).click()
-    await sees_cause(page, "card.absent")
+    pcscd.freeze()
+    pending = check(page, "pcsc.service").and_(page.locator(".state-pending"))
+    while await pending.count() == 0:
+        await page.wait_for_timeout(200)
+        await page.reload()
+    await sees_cause(page, "pcsc.not-responding")
 
 
 async def test_remedies_and_details_open(scenario: OpenScenario) -> None:

@@ -43,7 +43,8 @@ class Witness:
     def _console(self, message: ConsoleMessage) -> None:
         # A policy violation is an error of the console.
         if message.type in COMPLAINTS:
-            self._heard.append(f"console {message.type}: {message.text}")
+            where = message.location["url"]
+            self._heard.append(f"console {message.type}: {message.text} ({where})")
 
     def _script_error(self, error: Error) -> None:
         self._heard.append(f"script error: {error.message}")

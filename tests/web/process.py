@@ -81,7 +81,8 @@ class Running:
     def address(self) -> str:
         """The one-time address that it prints next."""
         assert self.process.stdout is not None
-        self.url: str = self.process.stdout.readline().strip()
+        line: str = self.process.stdout.readline()
+        self.url = line.strip()
         assert self.url, self.process.stderr.read() if self.process.stderr else ""
         self.port = urlsplit(self.url).port or 0
         self.host = f"127.0.0.1:{self.port}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -59,8 +58,9 @@ class Squatter:
             connection.sendall(answer)
             return
         for byte in answer:
+            if self._ended.wait(self._drip_s):
+                return
             connection.sendall(bytes([byte]))
-            time.sleep(self._drip_s)
 
     def __enter__(self) -> Self:
         self._thread.start()

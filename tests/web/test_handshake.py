@@ -117,7 +117,7 @@ def test_proof_of_the_other_role_or_another_time_is_not_believed(tmp_path: Path)
 
 def test_squatter_that_answers_slowly_is_given_up(tmp_path: Path) -> None:
     began = time.monotonic()
-    with Squatter(says(b" " * 100), drip_s=0.2) as squatter:
+    with Squatter(says(b" " * 30), drip_s=0.2) as squatter:
         assert second.reopen(port_file(tmp_path, squatter.port), None) is None
         took = time.monotonic() - began
     assert took < 10.0

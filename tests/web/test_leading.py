@@ -65,9 +65,18 @@ def test_browser_is_given_a_file_that_only_this_user_reads(
         assert page.parent == running.folder
         assert stat.S_IMODE(page.stat().st_mode) == 0o600
         assert stat.S_IMODE(page.parent.stat().st_mode) == 0o700
-        token = address(page).rpartition("/")[2]
-        assert token not in (tmp_path / "opened").read_text()
-        assert status(address(page)) == 200
+        url = address(page)
+        assert url.rpartition("/")[2] not in (tmp_path / "opened").read_text()
+        assert status(url) == 200
+        assert not page.exists()
+        assert running.end() == (0, "")
+
+
+@posix
+def test_leading_file_goes_with_the_agent(tmp_path: Path, browser: dict[str, str]) -> None:
+    with Running(tmp_path, options=(), more=browser) as running:
+        (page,) = opened(tmp_path, 1)
+        assert page.exists()
         assert running.end() == (0, "")
     assert list(running.folder.iterdir()) == []
 

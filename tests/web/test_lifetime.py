@@ -137,10 +137,28 @@ def test_unfinished_repair_is_forgotten_on_request(state: Path) -> None:
     assert not state.exists()
 
 
-def test_simulated_workstation_leaves_nothing_to_resume(state: Path) -> None:
-    with Live(state=state) as live:
-        assert live.run(live.open()) is Verdict.NOT_READY
-    assert not state.exists()
+@posix
+def test_simulation_neither_keeps_nor_forgets_a_repair(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "diagcps"
+    folder.mkdir(parents=True)
+    kept = folder / "unfinished.json"
+    resume.save(kept, unfinished(cause=CauseId("card.absent")))
+    before = kept.read_bytes()
+    with Running(tmp_path) as agent:
+        agent.address()
+        hosts = (agent.host,)
+        opened = wire.exchange(agent.port, wire.request("GET", agent.path, hosts=hosts))
+        headers = (("Cookie", opened.one("Set-Cookie").split(";")[0]), ("Content-Type", JSON))
+        page = wire.exchange(agent.port, wire.request("GET", "/", hosts=hosts, headers=headers))
+        assert NOTICE not in page.text
+        with wire.streaming(
+            agent.port, wire.request("GET", "/events", hosts=hosts, headers=headers)
+        ) as stream:
+            run = wire.request("POST", "/run", hosts=hosts, headers=headers, body=b"{}")
+            assert wire.exchange(agent.port, run).status == 200
+            stream.until("finished")
+        assert agent.end() == (0, "")
+    assert kept.read_bytes() == before
 
 
 def unfinished(**changed: Any) -> resume.Unfinished:

@@ -70,11 +70,12 @@ def exchange(port: int, raw: bytes) -> Answer:
 
 
 def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
-    """The next answer on `connection`."""
+    """The next answer on `connection`; of an event stream, which is endless, the head alone."""
     response = http.client.HTTPResponse(connection, method=method)
     try:
         response.begin()
-        body = response.read()
+        endless = response.getheader("Content-Type", "").startswith("text/event-stream")
+        body = b"" if endless else response.read()
         return Answer(status=response.status, headers=tuple(response.getheaders()), body=body)
     finally:
         response.close()
