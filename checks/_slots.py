@@ -50,9 +50,8 @@ def best(slots: tuple[Slot, ...]) -> Slot | None:
 def seen(slots: tuple[Slot, ...]) -> Iterator[Evidence]:
     """What every slot holds, as evidence."""
     for slot in slots:
-        said = slot.state.value
-        if slot.state is SlotState.READY:
-            said = recognise(slot.atr).value
-        elif slot.code:
-            said = f"{said}, {describe(slot.code)}"
-        yield Evidence(key="slot", value=f"{slot.model}: {said}", source="SCardGetStatusChange")
+        ready = slot.state is SlotState.READY
+        held = recognise(slot.atr).value if ready else slot.state.value
+        yield Evidence(key="slot", value=held, source=slot.model)
+        if slot.code:
+            yield Evidence(key="code", value=describe(slot.code), source=slot.model)

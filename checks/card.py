@@ -52,7 +52,9 @@ def judge_answers(facts: Facts) -> Iterator[Finding | Evidence]:
     slot = best(facts[Pcsc].slots)
     if slot is None:
         return
-    yield Evidence(key="atr", value=slot.atr.hex(" ").upper() or None, source="SCardStatus")
+    if slot.atr:
+        yield Evidence(key="atr", value=slot.atr.hex(" ").upper(), source="SCardStatus")
+    yield Evidence(key="slot", value=slot.state.value, source=slot.model)
     if slot.state is SlotState.MUTE:
         yield Finding(cause=_MUTE)
 

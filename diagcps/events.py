@@ -48,6 +48,8 @@ class Finished:
     """The run is over; the next one begins with a click or a change on the workstation."""
 
     run: int
+    afresh: bool
+    """Somebody asked for the run; False when the workstation changed."""
     duration_ms: float
 
 

@@ -108,7 +108,8 @@ class Runner:
             await self._settle_all(checks)
             self.diagnosis = self.diagnose(self.results)
             self.log.append(Judged(diagnosis=self.diagnosis))
-            self.log.append(Finished(run=self.runs, duration_ms=self._now_ms()))
+            ended = Finished(run=self.runs, afresh=afresh, duration_ms=self._now_ms())
+            self.log.append(ended)
             return self.diagnosis
 
     async def _settle_all(self, checks: tuple[Check, ...]) -> None:
@@ -122,14 +123,16 @@ class Runner:
         reading: dict[asyncio.Task[None], type] = {}
         try:
             while graph.is_active():
-                for node in graph.get_ready():
+                ready = graph.get_ready()
+                for node in ready:
                     if isinstance(node, type):
                         self._announce(node, checks)
                         reading[asyncio.create_task(self._read(node, gate))] = node
                     else:
                         self._settle(by_id[node])
                         graph.done(node)
-                if reading:
+                # What has just settled may have freed more: only then is a fact waited for.
+                if not ready:
                     done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
                     graph.done(*(reading.pop(task) for task in done))
                     for task in done:

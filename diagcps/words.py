@@ -88,6 +88,11 @@ class Words:
         label: str = self._entry("evidence", key).get("label", key)
         return label
 
+    def value(self, key: str, value: str) -> str:
+        """What a value of a piece of evidence is called; itself where it needs no word."""
+        said = self._entry("value", key).get(value, value)
+        return said if isinstance(said, str) else value
+
     def _entry(self, table: str, key: str) -> Mapping[str, Any]:
         entry = self._all().get(table, {}).get(key, {})
         return entry if isinstance(entry, dict) else {}

@@ -14,7 +14,7 @@ import pytest
 CONTENT = Path(__file__).parent.parent / "checks" / "content"
 FROZEN_IDS = Path(__file__).parent / "data" / "cause_ids.txt"
 LANGUAGES = ("en", "fr")
-KINDS = ("area", "cause", "check", "evidence", "remedy")
+KINDS = ("area", "cause", "check", "evidence", "remedy", "value")
 SYSTEMS = {"windows", "macos", "linux"}
 NBSP = "\u00a0"
 

@@ -76,7 +76,8 @@ def _check(check: CheckLine[V], words: Words) -> Iterator[str]:
     if check.outcome is Outcome.PASS:
         return  # its evidence is in the other formats: here it would bury what matters
     for line in check.evidence:
-        yield f"      {words.evidence(line.key)} : {_shown(line.value)}  ({plain(line.source)})"
+        said = words.value(line.key, _shown(line.value))
+        yield f"      {words.evidence(line.key)} : {said}  ({plain(line.source)})"
 
 
 def _shown(value: object) -> str:

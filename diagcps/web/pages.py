@@ -59,6 +59,11 @@ class PageView:
         return tuple((area, checks) for area, checks in by_area.items() if checks)
 
     @property
+    def settling(self) -> bool:
+        """Some check is being made, in a run or after a change on the workstation."""
+        return self.begun and any(check.state == "pending" for check in self.checks)
+
+    @property
     def judged(self) -> bool:
         """There is a verdict to show."""
         return self.begun and not self.running
@@ -137,8 +142,13 @@ def _check(
 
 
 def _shown(value: object) -> str:
-    """A piece of evidence for the person in front of this workstation, from whom none is hidden."""
+    """Any value for the person in front of this workstation, from whom none is hidden."""
     return plain(value.value if isinstance(value, Private) else value)
+
+
+def _said(line: EvidenceLine[Local], words: Words) -> str:
+    """A piece of evidence in the person's language where it has words."""
+    return words.value(line.key, _shown(line.value))
 
 
 def _area_title(area: str, words: Words) -> str:
@@ -157,6 +167,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._templates.filters["shown"] = _shown
+        self._templates.filters["said"] = _said
         self._templates.filters["contact"] = contact_line
         self._templates.filters["area_title"] = _area_title
         self._templates.globals["version"] = __version__

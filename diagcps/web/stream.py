@@ -110,7 +110,7 @@ def _message(
             return frame("diagnosis", {"html": html}, number=number)
         case Finished():
             page = view(agent.examination, session.language)
-            said = page.words.ui("finished", verdict=page.verdict)
+            said = page.words.ui("finished" if event.afresh else "changed", verdict=page.verdict)
             return frame("finished", {"say": said, "run": event.run}, number=number)
 
 

@@ -22,6 +22,7 @@ NONCES = web.AppKey("nonces", set[str])
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _MOST_NONCES = 8
+_LAST_PAGE_S = 1.0
 
 Action = Callable[[Agent, Session, Mapping[str, object]], None]
 
@@ -148,7 +149,8 @@ async def quit_agent(request: web.Request) -> web.Response:
     agent = request.app[AGENT]
     await security.posted(request, agent.own, session.form_token)
     words = agent.examination.words(session.language)
-    asyncio.get_running_loop().call_later(0.2, agent.stopping.set)
+    # The last page still asks for its style.
+    asyncio.get_running_loop().call_later(_LAST_PAGE_S, agent.stopping.set)
     if request.content_type == "application/json":
         return web.json_response({})
     return html(request.app[RENDERER].render("stopped.html", words=words))

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from checks._slots import best, seen
 from checks.reader import CONTACT, FREE, PRESENT, judge_contact, judge_free, judge_present
+from diagcps.card.atr import CardKind
 from diagcps.check import Check, Facts, MissingFact
 from diagcps.facts import Pcsc, PcscClients, Slot, SlotState, UsbReaders
 from diagcps.model import Evidence
+from diagcps.resources import data_dir
+from diagcps.words import LANGUAGES, Words
 from tests.builders import (
     AGENT,
     CONTACTLESS,
@@ -106,12 +109,21 @@ def test_a_patients_card_that_went_speaks_for_nothing(other: Slot) -> None:
 
 
 def test_every_slot_is_evidence() -> None:
-    said = [each.value for each in seen((ready(VITALE), mute(), empty()))]
+    said = [(each.key, each.value) for each in seen((ready(VITALE), mute(), empty()))]
     assert said == [
-        "Reader: vitale",
-        "Reader: mute, SCARD_W_UNRESPONSIVE_CARD (0x80100066)",
-        "Reader: empty",
+        ("slot", "vitale"),
+        ("slot", "mute"),
+        ("code", "SCARD_W_UNRESPONSIVE_CARD (0x80100066)"),
+        ("slot", "empty"),
     ]
+    assert {each.source for each in seen((ready(VITALE), mute()))} == {"Reader"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_state_and_family_has_a_word(language: str) -> None:
+    words = Words(language, [data_dir("checks") / "content"])
+    known = {state.value for state in SlotState} | {kind.value for kind in CardKind}
+    assert all(words.value("slot", each) != each for each in known)
 
 
 def test_a_listed_reader_passes_with_its_model_and_without_its_name() -> None:
