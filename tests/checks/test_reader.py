@@ -16,7 +16,7 @@ from diagcps.check import Check, Facts, MissingFact
 from diagcps.facts import Pcsc, PcscClients, Slot, SlotState, UsbReaders
 from diagcps.model import Evidence
 from diagcps.resources import data_dir
-from diagcps.words import LANGUAGES, Words
+from diagcps.words import Words
 from tests.builders import (
     AGENT,
     CONTACTLESS,
@@ -119,9 +119,8 @@ def test_every_slot_is_evidence() -> None:
     assert {each.source for each in seen((ready(VITALE), mute()))} == {"Reader"}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_state_and_family_has_a_word(language: str) -> None:
-    words = Words(language, [data_dir("checks") / "content"])
+def test_every_state_and_family_has_a_word() -> None:
+    words = Words("fr", [data_dir("checks") / "content"])  # in English some words are the values
     known = {state.value for state in SlotState} | {kind.value for kind in CardKind}
     assert all(words.value("slot", each) != each for each in known)
 
