@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import os
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
@@ -369,6 +370,14 @@ def _serve(options: argparse.Namespace) -> int:
     )
 
 
+def _discard_output() -> None:
+    """What could not be written is not tried again at the end: that would change the exit code."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def _write(text: str, output: Path | None) -> None:
     """Writes all of `text`, or nothing. Raises OutputError."""
     if output is None:
@@ -378,6 +387,7 @@ def _write(text: str, output: Path | None) -> None:
         except BrokenPipeError:
             raise
         except OSError as error:
+            _discard_output()
             raise OutputError(f"cannot write: {error.strerror}") from error
         return
     data = text.encode("utf-8", "replace")
