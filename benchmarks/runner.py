@@ -20,7 +20,7 @@ from .measure import Row
 SIZES = (10, 100, 300, 1000)
 LIMIT = 20.0
 LINEAR_LIMIT = 1.5
-ROUNDS = 30
+ROUNDS = 50
 
 
 def measure() -> list[Row]:
@@ -53,16 +53,26 @@ def measure() -> list[Row]:
 async def _compare() -> dict[int, tuple[float, float]]:
     """For each size, the median µs per check and per coroutine; all sizes take turns."""
     runners = {size: _runner(size) for size in SIZES}
-    times: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}
+    turns: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}
     for _ in range(ROUNDS):
         for size, runner in runners.items():
-            # Small sizes are repeated: each turn runs as many checks.
-            times[size] += [await _pair(runner, size) for _ in range(SIZES[-1] // size)]
-    return {size: _medians(pairs, size) for size, pairs in times.items()}
+            turns[size].append(await _turn(runner, size))
+    return {size: _medians(each) for size, each in turns.items()}
 
 
-def _medians(pairs: list[tuple[float, float]], size: int) -> tuple[float, float]:
-    ours, theirs = (statistics.median(side) / size * 1e6 for side in zip(*pairs, strict=True))
+def _medians(turns: list[tuple[float, float]]) -> tuple[float, float]:
+    ours, theirs = (statistics.median(side) * 1e6 for side in zip(*turns, strict=True))
+    return ours, theirs
+
+
+async def _turn(runner: Runner, size: int) -> tuple[float, float]:
+    """Seconds per check and per coroutine, over as many of them whatever the size of a run.
+
+    A short run alone would more often escape the interruptions that a long one meets.
+    """
+    times = SIZES[-1] // size
+    pairs = [await _pair(runner, size) for _ in range(times)]
+    ours, theirs = (sum(side) / (times * size) for side in zip(*pairs, strict=True))
     return ours, theirs
 
 

@@ -25,7 +25,7 @@ def build(agent: Agent) -> web.Application:
     app[AGENT] = agent
     app[views.RENDERER] = Renderer()
     app[views.STATIC] = views.static_files()
-    app[views.NONCES] = set()
+    app[views.NONCES] = {}
     app.on_response_prepare.append(_add_headers)
     router = app.router
     router.add_get("/", views.index, allow_head=False)

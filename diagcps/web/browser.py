@@ -15,8 +15,8 @@ from pathlib import Path
 _XDG_SETTINGS = Path("/usr/bin/xdg-settings")
 
 
-def open_page(url: str, folder: Path | None) -> None:
-    """Opens `url`.
+def open_page(url: str, folder: Path | None, *, wait_s: float = 0.0) -> None:
+    """Opens `url`; gives the browser up to `wait_s` seconds to take it.
 
     The command line of a process can be read by every user, so the browser is given a file in a
     folder of the user; a browser in a sandbox cannot read one there, and gets the address itself.
@@ -24,7 +24,9 @@ def open_page(url: str, folder: Path | None) -> None:
     file = _leading_file(url, folder) if folder is not None and _reads_files() else None
     target = file.as_uri() if file else url
     # Some browsers keep this call until they end.
-    threading.Thread(target=_open, args=(target, url), daemon=True).start()
+    opening = threading.Thread(target=_open, args=(target, url), daemon=True)
+    opening.start()
+    opening.join(wait_s)
 
 
 def _open(target: str, url: str) -> None:

@@ -25,6 +25,8 @@ from diagcps.web.security import Address
 LOOPBACK = "127.0.0.1"
 _SHUTDOWN_S = 0.5
 _KEEPALIVE_S = 30.0
+_LAUNCH_S = 5.0
+_LINGER_S = 1.0
 _LARGEST_HEADER = 4096
 _MOST_HEADERS = 64
 
@@ -41,7 +43,8 @@ def serve(
     if folder is not None:
         url = second.reopen(folder / "agent.json", port)
         if url is not None:
-            _lead(url, folder, use_browser)
+            # The thread that starts the browser would end with this process.
+            _lead(url, folder, use_browser, wait_s=_LAUNCH_S)
             return 0
     listening = listen(port)
     examination = examine()
@@ -81,7 +84,9 @@ def listen(port: int | None) -> socket.socket:
         listening.listen(64)
     except OSError as error:
         listening.close()
-        by = listener(port) if port else ""
+        if port is None:
+            raise UsageError(f"cannot listen on {LOOPBACK}: {error.strerror}") from error
+        by = listener(port)
         raise UsageError(f"port {port} is taken{' by ' + by if by else ''}") from error
     listening.setblocking(False)
     return listening
@@ -145,7 +150,9 @@ async def serving(
             # No access log: addresses hold one-time tokens.
             access_log=None,  # type: ignore[arg-type]  # None is what its own runner passes
             keepalive_timeout=keepalive_s,
-            lingering_time=0.0,  # what a refused request still sends is not waited for
+            # What a refused request still sends is not waited for; but a connection that is closed
+            # at once with bytes unread is reset, and the answer may be lost with it.
+            lingering_time=_LINGER_S,
             max_line_size=_LARGEST_HEADER,
             max_field_size=_LARGEST_HEADER,
             max_headers=_MOST_HEADERS,
@@ -169,10 +176,10 @@ def _write_port_file(port_file: PortFile, folder: Path | None) -> Path | None:
     return folder / "agent.json"
 
 
-def _lead(url: str, folder: Path | None, use_browser: bool) -> None:
+def _lead(url: str, folder: Path | None, use_browser: bool, *, wait_s: float = 0.0) -> None:
     """Opens the page, or prints its one-time address."""
     if use_browser:
-        browser.open_page(url, folder)
+        browser.open_page(url, folder, wait_s=wait_s)
     else:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()

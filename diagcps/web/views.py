@@ -18,7 +18,7 @@ from diagcps.words import LANGUAGES
 
 RENDERER = web.AppKey("renderer", Renderer)
 STATIC = web.AppKey("static", Mapping[str, tuple[bytes, str]])
-NONCES = web.AppKey("nonces", set[str])
+NONCES = web.AppKey("nonces", dict[str, None])
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _MOST_NONCES = 8
@@ -166,8 +166,8 @@ async def hello(request: web.Request) -> web.Response:
     ours = secrets.token_hex(handshake.NONCE_BYTES)
     nonces = request.app[NONCES]
     if len(nonces) >= _MOST_NONCES:
-        nonces.pop()
-    nonces.add(ours)
+        nonces.pop(next(iter(nonces)))  # the oldest
+    nonces[ours] = None
     answer = handshake.proof(agent.port_file.secret, "agent", agent.own.port, nonce)
     return web.json_response({"proof": answer, "nonce": ours})
 
@@ -180,7 +180,7 @@ async def reopen(request: web.Request) -> web.Response:
     nonces = request.app[NONCES]
     if not isinstance(nonce, str) or nonce not in nonces:
         raise Refused(403, "refused")
-    nonces.discard(nonce)
+    del nonces[nonce]
     if not handshake.proves(agent.port_file.secret, "open", agent.own.port, nonce, given):
         raise Refused(403, "refused")
     agent.touch()

@@ -176,7 +176,7 @@ async def test_open_remedy_outlives_a_change_that_leaves_its_cause(
     remedy = page.locator('[id="remedy-card.wipe-chip"]')
     await remedy.locator("summary").press("Enter")
     card(MUTE, slot=1)
-    await expect(check(page, "card.present")).to_contain_text("mute", timeout=10_000)
+    await expect(check(page, "card.present")).to_contain_text("qui ne répond pas", timeout=10_000)
     await sees_cause(page, "card.mute")
     await expect(remedy.locator("li").first).to_be_visible()
     await expect(remedy.locator("summary")).to_be_focused()

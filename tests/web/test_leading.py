@@ -85,9 +85,14 @@ def test_leading_file_goes_with_the_agent(tmp_path: Path, browser: dict[str, str
 def test_second_start_leads_the_browser_to_the_running_agent(
     tmp_path: Path, browser: dict[str, str]
 ) -> None:
+    # A browser that takes a while, and fails: the one after it must still be tried.
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nsleep 1\nexit 1\n")
+    slow.chmod(0o755)
+    slowly = {"BROWSER": f"{slow}:{browser['BROWSER']}"}
     with Running(tmp_path, options=(), more=browser) as running:
         opened(tmp_path, 1)
-        again = run(tmp_path, "serve", *SCENARIO, more=browser)
+        again = run(tmp_path, "serve", *SCENARIO, more=slowly)
         assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
         first, second = opened(tmp_path, 2)
         assert address(first) != address(second)

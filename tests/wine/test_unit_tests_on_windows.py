@@ -6,9 +6,9 @@ import pytest
 
 from .windows import CHECKOUT, WindowsPython, windows_path
 
-OF_LINUX = ("browser", "integration", "packaging", "wine")
+OF_LINUX = ("browser", "guards", "integration", "packaging", "web", "wine")
 """Folders of tests whose parts are Linux programs."""
-LIMIT_S = 170.0
+LIMIT_S = 400.0
 
 
 @pytest.mark.timeout(LIMIT_S + 10)
