@@ -71,7 +71,7 @@ class EventLog:
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._first = 1
-        self._closed = False
+        self.closed = False
         self._grown: asyncio.Future[None] | None = None
 
     @property
@@ -90,7 +90,7 @@ class EventLog:
 
     def close(self) -> None:
         """Ends every follower once it has read what is there."""
-        self._closed = True
+        self.closed = True
         self._wake()
 
     def since(self, after: int) -> tuple[tuple[int, Event], ...]:
@@ -113,16 +113,17 @@ class EventLog:
                 yield after, event
             if batch:
                 continue
-            if self._closed:
+            if self.closed:
                 return
-            if not await self._growth(heartbeat_s):
+            done, _ = await asyncio.wait({self.growth()}, timeout=heartbeat_s)
+            if not done:
                 yield min(after, self.last), Heartbeat()
 
-    async def _growth(self, limit_s: float | None) -> bool:
+    def growth(self) -> asyncio.Future[None]:
+        """Done at the next event, or when the log is closed; shared, so never to be cancelled."""
         if self._grown is None:
             self._grown = asyncio.get_running_loop().create_future()
-        done, _ = await asyncio.wait({self._grown}, timeout=limit_s)
-        return bool(done)
+        return self._grown
 
     def _wake(self) -> None:
         if self._grown is not None:

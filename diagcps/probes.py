@@ -59,7 +59,8 @@ def tool_probe(problems: Iterable[LoadProblem]) -> Probe[Tool]:
     """The probe of this tool's own state: what could not be loaded, here and behind the seams."""
     unloaded = tuple(ToolPart(part=problem.part, detail=problem.detail) for problem in problems)
 
-    def read(world: World) -> Tool:
+    async def read(world: World) -> Tool:
+        # On no thread: it looks at what is imported already, and settles first on the page.
         return Tool(version=__version__, missing=(*unloaded, *world.cards.missing()))
 
     return Probe(gives=Tool, read=read)

@@ -99,10 +99,10 @@ class Runner:
             self.runs += 1
             self._began = time.perf_counter()
             self._started = {}
-            pending = tuple(check.id for check in checks)
-            kept = {id_: r for id_, r in self.results.items() if id_ not in set(pending)}
+            pending = dict.fromkeys(check.id for check in checks)
+            kept = {id_: r for id_, r in self.results.items() if id_ not in pending}
             self.results = dict(kept)
-            self.log.append(Snapshot(run=self.runs, results=kept, pending=pending))
+            self.log.append(Snapshot(run=self.runs, results=kept, pending=tuple(pending)))
             for kind in stale_facts:
                 self.facts.pop(kind, None)
             await self._settle_all(checks)

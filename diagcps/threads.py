@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
-import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -57,7 +57,9 @@ class DaemonThreads:
             except RuntimeError:
                 return  # the loop was closed meanwhile: nobody is there to be told
 
-        threading.Thread(target=work, daemon=True).start()
+        # Not threading.Thread: its start waits for the thread to run, and the event loop with it.
+        # Like a daemon thread, this one never holds the end of the process back.
+        _thread.start_new_thread(work, ())
         try:
             return await answer
         except asyncio.CancelledError:

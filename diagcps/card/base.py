@@ -19,7 +19,7 @@ class Cards(Protocol):
         """
 
     def missing(self) -> tuple[ToolPart, ...]:
-        """The parts of this tool without which cards cannot be read here; it may block."""
+        """The parts of this tool without which cards cannot be read here."""
 
     def changes(self) -> AsyncIterator[None]:
         """Yields after each change of the service, its readers or their cards."""

@@ -27,6 +27,7 @@ _SHUTDOWN_S = 0.5
 _KEEPALIVE_S = 30.0
 _LAUNCH_S = 5.0
 _LINGER_S = 1.0
+_TURN_S = 0.0005
 _LARGEST_HEADER = 4096
 _MOST_HEADERS = 64
 
@@ -46,6 +47,8 @@ def serve(
             # The thread that starts the browser would end with this process.
             _lead(url, folder, use_browser, wait_s=_LAUNCH_S)
             return 0
+    # Facts are read on threads while the page is told of them: it must not wait for their turn.
+    sys.setswitchinterval(_TURN_S)
     listening = listen(port)
     examination = examine()
     if use_browser and sys.stderr.isatty():

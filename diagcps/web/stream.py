@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 from aiohttp import ClientConnectionResetError, web
 
@@ -62,30 +63,30 @@ def _after(request: web.Request) -> int:
 async def _messages(
     agent: Agent, session: Session, renderer: Renderer, after: int
 ) -> AsyncIterator[bytes]:
+    """What is to be written, all there is at once: each write may wait for the probes to yield."""
+    log = agent.examination.runner.log
+    after = after if after <= log.last else 0
     ended = asyncio.Event()
     session.on_end.append(ended.set)
     ending = asyncio.create_task(ended.wait())
-    events = agent.examination.runner.log.follow(after, heartbeat_s=HEARTBEAT_S)
-    step: asyncio.Task[tuple[int, Event]] | None = None
     try:
-        while not ended.is_set():
-            step = asyncio.ensure_future(anext(events))
-            await asyncio.wait({step, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if not step.done():
+        # A page that is open is somebody who is there: it keeps its session awake.
+        while not ended.is_set() and agent.sessions.touch(session):
+            if events := log.since(after):
+                after = events[-1][0]
+                yield b"".join(_message(*event, agent, session, renderer) for event in events)
+                continue
+            if log.closed:
                 break
-            try:
-                number, event = step.result()
-            except StopAsyncIteration:
-                break
-            # A page that is open is somebody who is there: it keeps its session awake.
-            if not agent.sessions.touch(session):
-                break
-            yield _message(number, event, agent, session, renderer)
+            news: set[asyncio.Future[Any]] = {log.growth(), ending}
+            done, _ = await asyncio.wait(
+                news, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                yield _message(after, Heartbeat(), agent, session, renderer)
         yield frame("end", {"why": "taken-over" if session.replaced else "ended"})
     finally:
         ending.cancel()
-        if step is not None:
-            step.cancel()
         session.on_end.remove(ended.set)
 
 
