@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -112,6 +113,8 @@ async def _serve(
     async with serving(agent, listening):
         written = _write_port_file(port_file, folder)
         _stop_on_signals(agent)
+        gc.freeze()
+        gc.enable()
         _lead(f"{own.origin}/open/{agent.sessions.new_token()}", folder, use_browser)
         helpers = [
             asyncio.create_task(agent.watch()),
