@@ -19,7 +19,7 @@ from diagcps.model import (
 )
 
 if TYPE_CHECKING:
-    from diagcps.card.base import Cards
+    from diagcps.card.base import Anchors, Cards, Libraries
     from diagcps.host.base import Host
 
 Fact = TypeVar("Fact")
@@ -57,6 +57,8 @@ class World:
 
     host: Host
     cards: Cards
+    libraries: Libraries
+    anchors: Anchors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +66,11 @@ class Probe(Generic[Fact]):
     """How one fact is read. Raises `ProbeError` subclasses and nothing else; never judges."""
 
     gives: type[Fact]
-    read: Callable[[World], Fact | Awaitable[Fact]]
-    """A coroutine function, or a plain function that is then run on a thread of its own."""
+    read: Callable[..., Fact | Awaitable[Fact]]
+    """Called with the world, and with the facts of `after` when there are any. A coroutine
+    function, or a plain function that is then run on a thread of its own."""
+    after: tuple[type, ...] = ()
+    """Facts that are read before this one, which begins where they ended."""
     timeout_s: float = 5.0
     refreshed_by: frozenset[Trigger] = frozenset()
     platforms: frozenset[Platform] = EVERY_PLATFORM
@@ -77,6 +82,10 @@ class MissingFact(Exception):
     def __init__(self, failure: ProbeFailure) -> None:
         super().__init__(failure.reason.value)
         self.failure = failure
+
+
+class NotApplicable(Exception):
+    """Raised by a judge whose question has no object here; its evidence stands."""
 
 
 class Facts:

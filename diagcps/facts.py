@@ -113,6 +113,278 @@ class Pcsc:
     slots: tuple[Slot, ...] = ()
 
 
+class Reading(Enum):
+    """How the reading of a card, or of a part of it, ended."""
+
+    READ = "read"
+    REMOVED = "removed"
+    """The card was pulled before the end."""
+    HELD = "held"
+    """Another program kept the card for itself."""
+    SILENT = "silent"
+    """The card, or its reader, stopped answering."""
+    UNREADABLE = "unreadable"
+    """The card answered, and what it said makes no sense or is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """The state of a code of the card, read without spending a try."""
+
+    reference: int
+    """The code's reference on the card, as its own directory gives it."""
+    left: int | None
+    """Tries that are left; None when the card does not say, having just accepted the code."""
+    most: int | None
+    """Tries after a success; None when the card does not say."""
+    uses_left: int | None = None
+    """Times it may still be used (unblockings of a CPS3); None when the card counts none."""
+
+
+class Update(Enum):
+    """Whether the card's last « actualisation » came to its end (EF_ACTUA)."""
+
+    NONE = "none"
+    """The card has no such file, or it was never updated."""
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardState:
+    """What decides first about one card: who it is, and whether its codes still work."""
+
+    slot: Private
+    """The PC/SC name of its slot."""
+    model: str
+    """The same name without a serial number."""
+    atr: bytes
+    reading: Reading
+    where: str = ""
+    """The file or the command at which the reading ended; empty when it is whole."""
+    detail: str = ""
+    """What was answered there: a status word, a PC/SC code, what the content lacks."""
+    serial: Private | None = None
+    pin: Code | None = None
+    puk: Code | None = None
+    update: Update = Update.UNKNOWN
+    application: bytes = b""
+    """The AID, or the path, under which the card's directory was found (EF.DIR)."""
+    certificates: tuple[bytes, ...] = ()
+    """The paths of the certificate directories (CDF) that the card's directory (ODF) names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardStates:
+    """The state of every card of the CPS family."""
+
+    cards: tuple[CardState, ...]
+
+
+class Role(Enum):
+    """What the key of a certificate is for, told by its key usage (RFC 5280, 4.2.1.3)."""
+
+    AUTHENTICATION = "authentication"
+    SIGNATURE = "signature"
+    OTHER = "other"
+
+
+class IdentifierKind(Enum):
+    """The kind of a national identifier: its first character (nomenclature TRE_G08)."""
+
+    ADELI = "adeli"
+    ADELI_PRACTICE = "adeli-practice"
+    FINESS = "finess"
+    SIREN = "siren"
+    SIRET = "siret"
+    RPPS_PRACTICE = "rpps-practice"
+    RPPS = "rpps"
+    STUDENT = "student"
+    UNKNOWN = "unknown"
+
+
+class Family(Enum):
+    """The family of a card: the card type extension of its certificates (nomenclature TRE_G02)."""
+
+    CPS = "cps"
+    """Professional."""
+    CPF = "cpf"
+    """Professional in training."""
+    CPE = "cpe"
+    """Staff or director of an establishment (CPE, CDE)."""
+    CPA = "cpa"
+    """Authorised staff or director (CPA, CDA)."""
+    UNKNOWN = "unknown"
+
+
+class Trust(Enum):
+    """Where the chain of a certificate ends."""
+
+    TRUSTED = "trusted"
+    """At a pinned authority."""
+    UNTRUSTED = "untrusted"
+    """Its issuer is no pinned authority, or did not sign it."""
+    ISSUER_NOT_FOUND = "issuer-not-found"
+    """It names a pinned authority whose certificate is nowhere on this workstation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What one certificate of a card says (X.509, RFC 5280). The certificate itself is not kept."""
+
+    role: Role
+    holder: Private
+    """Given name and surname, or the common name; empty when there is none."""
+    identifier: Private
+    """The national identifier with its first character, as the common name holds it."""
+    identifier_kind: IdentifierKind
+    identifier_valid: bool | None
+    """Its check digit is right; None for a kind that has none."""
+    family: Family
+    profession: str
+    """The title of the subject; empty when there is none."""
+    issuer: str
+    """The common name of the issuer."""
+    test: bool
+    """Issued by a test authority."""
+    not_before: datetime
+    not_after: datetime
+    trust: Trust
+    anchor: str
+    """The common name of the pinned authority at which the chain ends, and where it was found."""
+    fingerprint: Private
+    """SHA-256 of the certificate, in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateEntry:
+    """A certificate that a directory of the card names (CDF) and that was not read yet."""
+
+    label: str
+    path: bytes
+    index: int = 0
+    length: int = 0
+    """Bytes from `index` on; 0 when the directory does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardCertificates:
+    """The certificates of one card that one step of its reading gave."""
+
+    slot: Private
+    reading: Reading
+    where: str = ""
+    detail: str = ""
+    found: tuple[Certificate, ...] = ()
+    unread: tuple[CertificateEntry, ...] = ()
+    """What the directory names besides; the next step reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticationCertificates:
+    """The authentication certificate of every card of the CPS family: read before the others."""
+
+    cards: tuple[CardCertificates, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherCertificates:
+    """The other certificates of every card of the CPS family."""
+
+    cards: tuple[CardCertificates, ...]
+
+
+class LibraryState(Enum):
+    """What came of the PKCS#11 library that browsers use (Cryptolib CPS)."""
+
+    READ = "read"
+    ABSENT = "absent"
+    """No library is at any of the places where it is installed."""
+    WRONG_ARCHITECTURE = "wrong-architecture"
+    """It is for another kind of processor, or of program, than this one."""
+    LOAD_FAILED = "load-failed"
+    NOT_RESPONDING = "not-responding"
+    """It did not come back; its process was ended."""
+    CRASHED = "crashed"
+    """It ended its process."""
+    FAILED = "failed"
+    """It answered with an error before it named a single slot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryToken:
+    """A token as the library shows it (PKCS#11 2.20, C_GetTokenInfo)."""
+
+    serial: Private
+    model: str
+    flags: int
+    """CKF_* bits; those of the code de déblocage are no evidence on a CPS4."""
+    certificates: tuple[Private, ...]
+    """SHA-256 of each certificate object, in hexadecimal; « - » for one without a value."""
+    mechanisms: tuple[int, ...]
+    """CKM_* numbers that it signs with, in increasing order."""
+    code: int = 0
+    """The CKR_* code of the call at which reading its objects ended; 0 when it was read whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibrarySlot:
+    """A slot as the library shows it. Its name is shortened: a card is matched by its serial."""
+
+    description: Private
+    token: LibraryToken | None
+    code: int = 0
+    """The CKR_* code of C_GetTokenInfo: 0xE0 empty, 0xE1 not recognised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """The PKCS#11 library, read in a process of its own."""
+
+    state: LibraryState
+    path: Private
+    """Empty when there is none."""
+    architectures: tuple[str, ...] = ()
+    """Those the file is for: x86_64, x86, arm64; a universal file of macOS has two."""
+    description: str = ""
+    version: str = ""
+    """As the library says it, which is not the version of the product."""
+    call: str = ""
+    """The call that failed or did not come back."""
+    code: int = 0
+    """Its CKR_* code, unsigned."""
+    detail: Private | None = None
+    """The loader's own words."""
+    slots: tuple[LibrarySlot, ...] = ()
+
+
+class Revoked(Enum):
+    """Whether the authority has revoked a certificate."""
+
+    NOT_ASKED = "not-asked"
+    NO = "no"
+    YES = "yes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """What is known of the revocation of the card's authentication certificate."""
+
+    revoked: Revoked
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the service that the person wants to reach asks of a card."""
+
+    families: tuple[Family, ...] = ()
+    """The families it admits; empty when it admits all, or does not say."""
+    only_tls13: bool = False
+    """One of its addresses takes no older version of TLS: the card must sign with RSA-PSS."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PcscClients:
     """Programs other than this one that are connected to the smart-card service."""

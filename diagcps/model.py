@@ -95,6 +95,10 @@ class PrivateKind(Enum):
     USER = "user"
     HOST = "host"
     PATH = "path"
+    SERIAL = "serial"
+    PERSON = "person"
+    IDENTIFIER = "identifier"
+    CERTIFICATE = "certificate"
     TEXT = "text"
 
 
@@ -133,6 +137,8 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     """Values for the placeholders of the cause's words."""
+    level: Level | None = None
+    """What it means here, when the facts make it another than the profile's for this cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,53 @@
-"""What the project asks of a smart-card service."""
+"""What the project asks of a smart-card service, of a card, and of a PKCS#11 library."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-from diagcps.facts import Pcsc, ToolPart
+from diagcps.facts import Library, Pcsc, Reading, Slot, ToolPart
+from diagcps.model import DiagError
+
+Result = TypeVar("Result")
+Transmit = Callable[[bytes], bytes]
+"""One command APDU to the card, its response with the status word back (ISO/IEC 7816-4, 5.1).
+
+Raises CardError.
+"""
+
+
+class CardError(DiagError):
+    """A card could not be read to the end. `reading` is how it ended."""
+
+    reading = Reading.UNREADABLE
+
+    def __init__(self, detail: str = "", *, where: str = "") -> None:
+        super().__init__(f"{where}: {detail}" if where else detail)
+        self.detail = detail
+        self.where = where
+
+
+class CardRemoved(CardError):
+    """The card was pulled."""
+
+    reading = Reading.REMOVED
+
+
+class CardHeld(CardError):
+    """Another program keeps the card for itself."""
+
+    reading = Reading.HELD
+
+
+class CardSilent(CardError):
+    """The card or its reader stopped answering."""
+
+    reading = Reading.SILENT
+
+
+class CardUnreadable(CardError):
+    """The card answered something that makes no sense, or said that what was asked is not there."""
 
 
 class Cards(Protocol):
@@ -18,8 +60,38 @@ class Cards(Protocol):
         No command is sent to a card: a connection powers it, and its answer to reset is read.
         """
 
+    async def use(self, slot: Slot, work: Callable[[Transmit], Result]) -> Result:
+        """What `work` returns, with the card of `slot` to itself: one transaction, left as it is.
+
+        `work` runs on a thread that nobody waits for for ever. What it sends passes the list of
+        commands that a diagnosis may send (`card.permitted`). Raises CardError, and what `work`
+        raises.
+        """
+
     def missing(self) -> tuple[ToolPart, ...]:
         """The parts of this tool without which cards cannot be read here."""
 
     def changes(self) -> AsyncIterator[None]:
         """Yields after each change of the service, its readers or their cards."""
+
+
+class Libraries(Protocol):
+    """The PKCS#11 library that browsers use."""
+
+    async def read(self) -> Library:
+        """Everything it shows, read in a process of its own that is ended when it hangs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchors:
+    """The authorities at which the chain of a card's certificate may end, handed down by the
+    command line: those of IGC-Santé by default, a scenario's own, or those of a file."""
+
+    fingerprints: frozenset[str]
+    """SHA-256 of the certificate of each pinned authority, in lower-case hexadecimal."""
+    names: frozenset[str]
+    """Their common names."""
+    certificates: tuple[bytes, ...] = ()
+    """Certificates (DER) that came with them; others are looked for on the workstation."""
+    default: bool = True
+    """Those of IGC-Santé. Any other makes a result a simulated one."""

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from diagcps.facts import PcscClients, PcscService, Session, System, UsbReaders
 from diagcps.model import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCertificate:
+    """A certificate of an authority, as a store of this workstation holds it."""
+
+    data: bytes
+    """DER; whatever the store holds, so it may be damaged."""
+    source: str
+    """The store, as a system administrator names it, without the person's own folders."""
 
 
 class Host(Protocol):
@@ -29,3 +40,9 @@ class Host(Protocol):
 
     def usb_readers(self) -> UsbReaders:
         """The readers on the USB bus, whether or not a driver takes them."""
+
+    def library_paths(self) -> tuple[str, ...]:
+        """Where the Cryptolib's PKCS#11 library is installed here, the most likely place first."""
+
+    def authorities(self) -> tuple[StoredCertificate, ...]:
+        """The certificates of authorities in the Cryptolib's own store and in the system's."""

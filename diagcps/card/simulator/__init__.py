@@ -1,0 +1,1 @@
+"""Simulated cards: state machines that other software takes for real ones."""
