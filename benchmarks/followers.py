@@ -96,12 +96,12 @@ async def _measure() -> list[Row]:
 
 def _runner() -> Runner:
     """The built-in checks over a simulated workstation."""
-    saved = scenario.load("vitale")
+    subject = scenario.load("vitale")
     return assemble(
         registry=registry.load(probes.BUILT_IN, installed=False),
-        probes={probe.gives: probe for probe in probes.saved_probes(saved.facts)},
+        probes=subject.probes(),
         profile=choose(DEFAULT),
-        world=scenario.saved_world(saved),
+        world=subject.world,
         simulated=True,
     ).runner
 

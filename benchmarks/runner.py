@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 from diagcps.check import Area, Check, Facts
 from diagcps.examination import assemble
-from diagcps.model import CheckId, Evidence, Finding
+from diagcps.model import CheckId, Evidence, Finding, Platform
 from diagcps.profiles import DEFAULT, choose
 from diagcps.registry import Registry
+from diagcps.replay import empty_world
 from diagcps.runner import Runner
-from diagcps.scenario import load, saved_world
 
 from .measure import Row
 
@@ -97,7 +97,7 @@ def _runner(size: int) -> Runner:
         registry=Registry(checks=checks, probes={}, causes={}),
         probes={},
         profile=choose(DEFAULT),
-        world=saved_world(load("no-card")),
+        world=empty_world(Platform.LINUX),
     ).runner
 
 

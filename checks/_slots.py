@@ -8,7 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagcps.api import CardKind, Evidence, Slot, SlotState, describe, recognise
+from diagcps.api import (
+    CardCertificates,
+    CardKind,
+    CardState,
+    CauseId,
+    Evidence,
+    Pcsc,
+    Reading,
+    Slot,
+    SlotState,
+    describe,
+    recognise,
+)
+
+ENDED: dict[Reading, CauseId] = {
+    Reading.REMOVED: CauseId("card.removed"),
+    Reading.HELD: CauseId("reader.in-use"),
+    Reading.SILENT: CauseId("card.mute"),
+    Reading.UNREADABLE: CauseId("card.unreadable"),
+}
+"""What it means that the reading of a card did not come to its end."""
 
 _BY_KIND = {
     CardKind.CPS3: 0,
@@ -55,3 +75,23 @@ def seen(slots: tuple[Slot, ...]) -> Iterator[Evidence]:
         yield Evidence(key="slot", value=held, source=slot.model)
         if slot.code:
             yield Evidence(key="code", value=describe(slot.code), source=slot.model)
+
+
+def best_card(pcsc: Pcsc, states: tuple[CardState, ...]) -> CardState | None:
+    """The card by which the workstation is judged, a readable one first; None without any."""
+    ranks = {slot.name: _rank(slot) for slot in pcsc.slots}
+    read = [state for state in states if state.slot in ranks]
+    return min(read, key=lambda s: (ranks[s.slot], s.reading is not Reading.READ), default=None)
+
+
+def of_card(state: CardState, steps: tuple[CardCertificates, ...]) -> CardCertificates | None:
+    """What a step of the reading gave of that card; None when the step was not made."""
+    return next((step for step in steps if step.slot == state.slot), None)
+
+
+def trouble(where: str, detail: str) -> Iterator[Evidence]:
+    """Where a reading ended, and what was answered there."""
+    if where:
+        yield Evidence(key="where", value=where, source="card")
+    if detail:
+        yield Evidence(key="answer", value=detail, source=where or "card")

@@ -1,4 +1,4 @@
-"""Is a card of the CPS family in, and does it answer? Told from its answer to reset alone."""
+"""Is a card of the CPS family in, does it answer, and can it be read?"""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Iterator
 from diagcps.api import (
     Area,
     CardKind,
+    CardStates,
     CauseId,
     Check,
     CheckId,
     Evidence,
     Facts,
     Finding,
+    NotApplicable,
     Pcsc,
+    Reading,
     SlotState,
+    Update,
     recognise,
 )
 
-from ._slots import best, seen
+from ._slots import ENDED, best, best_card, seen, trouble
 
 _ABSENT = CauseId("card.absent")
 _REMOVED = CauseId("card.removed")
@@ -27,6 +31,7 @@ _VITALE = CauseId("card.vitale")
 _NOT_CPS = CauseId("card.not-cps")
 _OBSOLETE = CauseId("card.obsolete")
 _SEVERAL = CauseId("card.several")
+_INTERRUPTED = CauseId("card.update-interrupted")
 
 _UNFIT = {
     CardKind.VITALE: _VITALE,
@@ -71,21 +76,36 @@ def judge_recognised(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Finding(cause=_UNFIT[kind])
 
 
-def judge_single(facts: Facts) -> Iterator[Finding | Evidence]:
-    """Not two CPS at once. One card is in one contact slot only, so two of those are two cards;
+def judge_readable(facts: Facts) -> Iterator[Finding | Evidence]:
+    """The card's directory, its serial number and its counters make sense."""
+    card = best_card(facts[Pcsc], facts[CardStates].cards)
+    if card is None:
+        raise NotApplicable
+    yield Evidence(key="card-kind", value=recognise(card.atr).value, source="ATR")
+    if card.serial is not None:
+        yield Evidence(key="serial", value=card.serial, source="EF.SN")
+    yield from trouble(card.where, card.detail)
+    if card.reading is not Reading.READ:
+        yield Finding(cause=ENDED[card.reading], params={"where": card.where})
 
-    a contactless face beside a contact one may be the same card, and counts for nothing.
-    """
-    contact = [
-        slot
-        for slot in facts[Pcsc].slots
-        if slot.atr
-        and slot.state in (SlotState.READY, SlotState.HELD)
-        and (kind := recognise(slot.atr)).is_cps
-        and kind is not CardKind.CPS_CONTACTLESS
-    ]
-    yield Evidence(key="cps-cards", value=len(contact), source="ATR")
-    if len(contact) > 1:
+
+def judge_updated(facts: Facts) -> Iterator[Finding | Evidence]:
+    """The last « actualisation » of the card came to its end."""
+    card = best_card(facts[Pcsc], facts[CardStates].cards)
+    if card is None:
+        raise NotApplicable
+    yield Evidence(key="update", value=card.update.value, source="EF_ACTUA")
+    if card.update in (Update.NONE, Update.UNKNOWN):
+        raise NotApplicable
+    if card.update is Update.INTERRUPTED:
+        yield Finding(cause=_INTERRUPTED)
+
+
+def judge_single(facts: Facts) -> Iterator[Finding | Evidence]:
+    """Not two CPS at once: two serial numbers. The two faces of one card have the same one."""
+    serials = {card.serial.value for card in facts[CardStates].cards if card.serial}
+    yield Evidence(key="cps-cards", value=len(serials), source="EF.SN")
+    if len(serials) > 1:
         yield Finding(cause=_SEVERAL)
 
 
@@ -116,11 +136,29 @@ RECOGNISED = Check(
     causes=(_VITALE, _NOT_CPS, _OBSOLETE),
 )
 
+READABLE = Check(
+    id=CheckId("card.readable"),
+    area=Area.CARD,
+    judge=judge_readable,
+    uses=(Pcsc, CardStates),
+    needs=(CheckId("card.recognised"),),
+    causes=tuple(ENDED.values()),
+)
+
+UPDATED = Check(
+    id=CheckId("card.updated"),
+    area=Area.CARD,
+    judge=judge_updated,
+    uses=(Pcsc, CardStates),
+    needs=(CheckId("card.readable"),),
+    causes=(_INTERRUPTED,),
+)
+
 SINGLE = Check(
     id=CheckId("card.single"),
     area=Area.CARD,
     judge=judge_single,
-    uses=(Pcsc,),
+    uses=(CardStates,),
     needs=(CheckId("card.present"),),
     causes=(_SEVERAL,),
 )

@@ -19,7 +19,7 @@ from diagcps.model import (
 )
 
 if TYPE_CHECKING:
-    from diagcps.card.base import Anchors, Cards, Libraries
+    from diagcps.card.base import Anchors, Cards, Libraries, Publish
     from diagcps.host.base import Host
 
 Fact = TypeVar("Fact")
@@ -59,6 +59,7 @@ class World:
     cards: Cards
     libraries: Libraries
     anchors: Anchors
+    publish: Publish
 
 
 @dataclass(frozen=True, kw_only=True)

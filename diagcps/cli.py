@@ -8,9 +8,12 @@ import dataclasses
 import gc
 import os
 import sys
+import time
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,21 +23,21 @@ from diagcps.profiles import DEFAULT
 from diagcps.words import LANGUAGES
 
 if TYPE_CHECKING:
-    from diagcps.check import Check
+    from diagcps.card.base import Libraries
+    from diagcps.check import Check, Probe, World
     from diagcps.examination import Examination
     from diagcps.model import Diagnosis
+    from diagcps.registry import Registry
 
 EXIT_USAGE, EXIT_CANNOT_WRITE, EXIT_INTERRUPTED, EXIT_BUG = 64, 74, 130, 70
 
-COMMANDS = ("serve", "check", "list", "explain", "snapshot")
+COMMANDS = ("serve", "check", "list", "explain", "snapshot", "simulate")
 
 LATER = (
-    "decode", "report", "simulate", "unblock", "change-code", "try-card",
+    "decode", "report", "unblock", "change-code", "try-card",
     "register", "unregister", "ticket", "fleet",
 )  # fmt: skip
 """Commands that belong to the contract and need a part of the tool which is not built yet."""
-
-LATER_OPTIONS = ("trust_anchors", "pkcs11_module")
 
 FORMATS = ("text", "json")
 
@@ -57,8 +60,12 @@ def _parser() -> _Parser:
     everywhere.add_argument(
         "--checks-dir", type=Path, action="append", metavar="DIR", help="more checks, from a folder"
     )
-    everywhere.add_argument("--trust-anchors", metavar="FILE", help=argparse.SUPPRESS)
-    everywhere.add_argument("--pkcs11-module", metavar="PATH|none", help=argparse.SUPPRESS)
+    everywhere.add_argument(
+        "--trust-anchors", type=Path, metavar="FILE", help="other authorities, for a proof"
+    )
+    everywhere.add_argument(
+        "--pkcs11-module", metavar="PATH|none", help="another PKCS#11 library, or none"
+    )
 
     question = "Can this workstation use the French health professional card?"
     parser = _Parser(prog="diagcps", description=question, parents=[everywhere])
@@ -95,6 +102,15 @@ def _parser() -> _Parser:
     snapshot = commands.add_parser("snapshot", parents=[everywhere, what], help="save the facts")
     snapshot.add_argument("--output", type=Path, metavar="FILE", required=True)
     snapshot.add_argument("--shareable", action="store_true", help="without private values")
+
+    simulate = commands.add_parser(
+        "simulate", parents=[everywhere], help="put simulated cards into virtual readers"
+    )
+    simulate.add_argument("scenario", metavar="SCENARIO")
+    simulate.add_argument(
+        "--vpcd", type=_address, default=("127.0.0.1", 35963), metavar="HOST:PORT",
+        help="the first virtual reader of vsmartcard (default: 127.0.0.1:35963)",
+    )  # fmt: skip
     return parser
 
 
@@ -116,6 +132,13 @@ def _port(text: str | int) -> int:
     if not 1024 <= port <= 65535:
         raise argparse.ArgumentTypeError("between 1024 and 65535")
     return port
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host:
+        raise argparse.ArgumentTypeError("HOST:PORT")
+    return host, _port(port)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -149,13 +172,14 @@ def _complain(message: str, code: int) -> int:
 
 
 def _main(arguments: list[str]) -> int:
+    if arguments[:1] == ["_read-library"]:
+        from diagcps.card._pkcs11_child import main as read_library
+
+        return read_library(sys.stdin.buffer, sys.stdout.buffer)
     command = next((word for word in arguments if word in (*COMMANDS, *LATER)), None)
     if command in LATER:
         raise UsageError(f"the command {command} comes with a later version")
     options = _parser().parse_args(arguments)
-    for option in LATER_OPTIONS:
-        if getattr(options, option, None) is not None:
-            raise UsageError(f"the option --{option.replace('_', '-')} comes with a later version")
     _apply_config(options)
     from diagcps import logs
 
@@ -169,6 +193,8 @@ def _main(arguments: list[str]) -> int:
             return _explain(options)
         case "snapshot":
             return _snapshot(options)
+        case "simulate":
+            return _simulate(options)
         case _:
             return _serve(options)
 
@@ -222,34 +248,25 @@ def _language(options: argparse.Namespace) -> str:
 
 def _examination(options: argparse.Namespace, named: Sequence[str] | None = None) -> Examination:
     """The examination that the options ask for: real, replayed or simulated."""
-    from diagcps import probes, profiles, registry, scenario, snapshot
-    from diagcps.check import World
+    from diagcps import probes, profiles, registry
     from diagcps.examination import assemble
 
     profile = profiles.choose(getattr(options, "profile", DEFAULT))
     name, saved = getattr(options, "scenario", None), getattr(options, "replay", None)
     if name is not None and saved is not None:
         raise UsageError("--scenario and --replay exclude each other")
-    facts = None
+    for option in ("trust_anchors", "pkcs11_module"):
+        if (name or saved) and getattr(options, option, None) is not None:
+            word = option.replace("_", "-")
+            raise UsageError(f"--{word} is for this workstation: not with --scenario or --replay")
+    found = registry.load(probes.BUILT_IN, folders=getattr(options, "checks_dir", ()))
     if name is not None:
-        facts = scenario.load(name)
-    folders = getattr(options, "checks_dir", ())
-    found = registry.load(probes.BUILT_IN, folders=folders)
-    kinds = (*probes.KINDS, *found.probes)
-    if saved is not None:
-        facts = snapshot.load(snapshot.read_file(saved), kinds)
-    if facts is not None:
-        # What this tool lacks now stands beside what was missing on the saved workstation.
-        known = probes.with_problems(facts.facts, found.problems)
-        sources = {probe.gives: probe for probe in probes.saved_probes(known)}
-        world = scenario.saved_world(facts)
+        subject = _simulated(name, found)
+    elif saved is not None:
+        subject = _replayed(saved, found)
     else:
-        from diagcps.card.pcsc import PcscCards
-        from diagcps.host import this_host
-
-        tool = probes.tool_probe(found.problems)
-        sources = {**found.probes, tool.gives: tool}
-        world = World(host=this_host(), cards=PcscCards())
+        subject = _real(options, found)
+    sources = subject.sources
     limit = getattr(options, "timeout", None)
     if limit is not None:
         sources = {
@@ -260,10 +277,76 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
         registry=found,
         probes=sources,
         profile=profile,
-        world=world,
+        world=subject.world,
         named=_named(found.checks, named),
-        simulated=facts.simulated if facts else False,
-        moment=facts.moment if facts and saved is not None else None,
+        simulated=subject.simulated,
+        moment=subject.moment,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """What is examined: this workstation, a saved one or a simulated one."""
+
+    sources: Mapping[type, Probe[Any]]
+    world: World
+    simulated: bool = False
+    moment: datetime | None = None
+
+
+def _simulated(name: str, found: Registry) -> _Subject:
+    from diagcps import scenario
+
+    simulation = scenario.load(name)
+    sources = simulation.probes(found.problems)
+    return _Subject(sources=sources, world=simulation.world, simulated=True)
+
+
+def _replayed(path: Path, found: Registry) -> _Subject:
+    from diagcps import probes, replay, snapshot
+
+    saved = snapshot.load(snapshot.read_file(path), (*probes.KINDS, *found.probes))
+    # What this tool lacks now stands beside what was missing on the saved workstation.
+    known = probes.with_problems(saved.facts, found.problems)
+    return _Subject(
+        sources={probe.gives: probe for probe in probes.saved_probes(known)},
+        world=replay.saved_world(saved),
+        simulated=saved.simulated,
+        moment=saved.moment,
+    )
+
+
+def _real(options: argparse.Namespace, found: Registry) -> _Subject:
+    from diagcps import probes
+    from diagcps.card.anchors import default_anchors, read_anchors
+    from diagcps.card.pcsc import PcscCards
+    from diagcps.card.pkcs11 import Pkcs11Library
+    from diagcps.check import World
+    from diagcps.host import this_host
+    from diagcps.net.published import published
+    from diagcps.replay import NoLibraries
+
+    host = this_host()
+    file, module = getattr(options, "trust_anchors", None), getattr(options, "pkcs11_module", None)
+    anchors = default_anchors() if file is None else read_anchors(file)
+    libraries: Libraries
+    if module == "none":
+        libraries = NoLibraries()
+    elif module is not None:
+        libraries = Pkcs11Library((module,), given=True)
+    else:
+        libraries = Pkcs11Library(host.library_paths())
+    tool = probes.tool_probe(found.problems)
+    return _Subject(
+        sources={**found.probes, tool.gives: tool},
+        world=World(
+            host=host,
+            cards=PcscCards(),
+            libraries=libraries,
+            anchors=anchors,
+            publish=published,
+        ),
+        simulated=not anchors.default,
     )
 
 
@@ -358,6 +441,27 @@ def _snapshot(options: argparse.Namespace) -> int:
     saved = snapshot.Snapshot(facts=facts, simulated=examination.simulated)
     _write(snapshot.dump(saved, private=not options.shareable), options.output)
     return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    """Keeps the cards of a scenario in virtual readers, one port each, until it is interrupted."""
+    from contextlib import ExitStack
+
+    from diagcps import scenario
+    from diagcps.card.simulator import build, pki, vpcd
+
+    plastics = scenario.load(options.scenario).plastics
+    if not plastics:
+        raise UsageError(f"the scenario {options.scenario} has no card")
+    host, port = options.vpcd
+    with ExitStack() as inserted:
+        for number, plastic in plastics.items():
+            card = build.make(plastic, datetime.now(UTC))
+            inserted.callback(vpcd.insert(card, host, port + number).pull)
+            _write(f"{plastic.model} at {host}:{port + number}\n", None)
+        _write(f"--trust-anchors {pki.anchors_file()}\n", None)
+        while True:
+            time.sleep(3600)
 
 
 def _serve(options: argparse.Namespace) -> int:

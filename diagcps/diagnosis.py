@@ -65,14 +65,18 @@ def _entries(
 ) -> tuple[Diagnosed, ...]:
     because: dict[CauseId, list[CheckId]] = {}
     params: dict[CauseId, Mapping[str, str]] = {}
+    levels: dict[CauseId, set[Level]] = {}
     for id_ in counted:
         for finding in results[id_].findings:
             because.setdefault(finding.cause, []).append(id_)
             params.setdefault(finding.cause, finding.params)
+            if finding.cause in causes:
+                level = finding.level or profile.level(causes[finding.cause])
+                levels.setdefault(finding.cause, set()).add(level)
     entries = [
         Diagnosed(
             cause=causes[cause],
-            level=profile.level(causes[cause]),
+            level=min(levels[cause], key=_LEVELS.index),
             because=tuple(dict.fromkeys(shown_by)),
             explains=_explained(shown_by, results, counted),
             params=params[cause],

@@ -17,7 +17,9 @@ class Moment:
     """When the facts were read: what a replay judges by."""
 
     at: datetime
-    """Aware, in UTC."""
+    """Aware, in UTC: what the clock of the workstation said."""
+    not_before: datetime | None = None
+    """When this tool was made: a clock that says less is wrong. None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,10 +171,8 @@ class CardState:
     pin: Code | None = None
     puk: Code | None = None
     update: Update = Update.UNKNOWN
-    application: bytes = b""
-    """The AID, or the path, under which the card's directory was found (EF.DIR)."""
-    certificates: tuple[bytes, ...] = ()
-    """The paths of the certificate directories (CDF) that the card's directory (ODF) names."""
+    directories: tuple[bytes, ...] = ()
+    """The paths of the certificate directories (CDF) that the card's own directory (ODF) names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +293,24 @@ class OtherCertificates:
     """The other certificates of every card of the CPS family."""
 
     cards: tuple[CardCertificates, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCertificate:
+    """A certificate of an authority, as a store of this workstation holds it."""
+
+    data: bytes
+    """DER; whatever the store holds, so it may be damaged."""
+    source: str
+    """The store, as a system administrator names it, without the person's own folders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorities:
+    """The certificates of the pinned authorities, and of what names one of them, on this
+    workstation; those that the authority publishes where it holds none."""
+
+    found: tuple[StoredCertificate, ...]
 
 
 class LibraryState(Enum):

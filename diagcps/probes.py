@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from diagcps import __version__
-from diagcps.check import Probe, Trigger, World
+from diagcps import RELEASED, __version__
+from diagcps.card import contents
+from diagcps.check import Facts, Probe, Trigger, World
 from diagcps.facts import (
+    AuthenticationCertificates,
+    Authorities,
+    CardStates,
+    Library,
     Moment,
+    OtherCertificates,
     Pcsc,
     PcscClients,
     PcscService,
+    Revocation,
+    Revoked,
+    Service,
     Session,
     System,
     Tool,
@@ -38,8 +47,79 @@ async def _read_cards(world: World) -> Pcsc:
 
 
 def _read_moment(_: World) -> Moment:
-    return Moment(at=datetime.now(UTC))
+    return Moment(at=datetime.now(UTC), not_before=datetime.fromisoformat(RELEASED + "T00:00Z"))
 
+
+async def _read_states(world: World, facts: Facts) -> CardStates:
+    return await contents.read_states(world.cards, facts[Pcsc])
+
+
+async def _read_authentication(world: World, facts: Facts) -> AuthenticationCertificates:
+    judge = contents.certificate_judge(world.anchors, facts[Authorities].found)
+    return await contents.read_authentication(world.cards, facts[Pcsc], facts[CardStates], judge)
+
+
+async def _read_others(world: World, facts: Facts) -> OtherCertificates:
+    judge = contents.certificate_judge(world.anchors, facts[Authorities].found)
+    before = facts[AuthenticationCertificates]
+    return await contents.read_others(world.cards, facts[Pcsc], before, judge)
+
+
+def _read_authorities(world: World) -> Authorities | Awaitable[Authorities]:
+    anchors = world.anchors
+    try:
+        stored = world.host.authorities()
+    except ProbeError:
+        stored = ()
+    found = tuple(each for each in stored if anchors.concern(each.data))
+    if anchors.certificates or any(anchors.hold(each.data) for each in found):
+        return Authorities(found=found)
+
+    async def ask() -> Authorities:
+        published = await world.publish()
+        return Authorities(found=(*found, *(e for e in published if anchors.concern(e.data))))
+
+    return ask()
+
+
+async def _not_asked(_: World) -> Revocation:
+    return Revocation(revoked=Revoked.NOT_ASKED, source="none")
+
+
+async def _read_library(world: World, _: Facts) -> Library:
+    return await world.libraries.read()
+
+
+OF_CARDS: tuple[Probe[Any], ...] = (
+    Probe(gives=Authorities, read=_read_authorities, timeout_s=12.0),
+    Probe(gives=CardStates, read=_read_states, after=(Pcsc,), timeout_s=30.0, refreshed_by=_PCSC),
+    Probe(
+        gives=AuthenticationCertificates,
+        read=_read_authentication,
+        after=(Pcsc, CardStates, Authorities),
+        timeout_s=30.0,
+        refreshed_by=_PCSC,
+    ),
+    Probe(
+        gives=OtherCertificates,
+        read=_read_others,
+        after=(Pcsc, AuthenticationCertificates, Authorities),
+        timeout_s=30.0,
+        refreshed_by=_PCSC,
+    ),
+    # After our own reading, so that neither waits for the other; its failure does not matter here.
+    Probe(
+        gives=Library,
+        read=_read_library,
+        after=(OtherCertificates,),
+        timeout_s=20.0,
+        refreshed_by=_PCSC,
+    ),
+    # What tells these is not built yet: nobody was asked, and no service was named.
+    Probe(gives=Revocation, read=_not_asked),
+    Probe(gives=Service, read=lambda _: Service()),
+)
+"""The probes of what a card says, and of what is said of it."""
 
 BUILT_IN: tuple[Probe[Any], ...] = (
     Probe(gives=Moment, read=_read_moment),
@@ -50,6 +130,7 @@ BUILT_IN: tuple[Probe[Any], ...] = (
     Probe(gives=PcscClients, read=lambda world: world.host.pcsc_clients(), refreshed_by=_PCSC),
     # The seam has limits of its own, shorter, so that one slot that hangs does not hide the others.
     Probe(gives=Pcsc, read=_read_cards, timeout_s=12.0, refreshed_by=_PCSC),
+    *OF_CARDS,
 )
 
 KINDS: tuple[type, ...] = (*(probe.gives for probe in BUILT_IN), Tool)

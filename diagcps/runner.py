@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Any, TypeVar
 
-from diagcps.check import Check, Facts, MissingFact, Probe, Trigger, World
+from diagcps.check import Check, Facts, MissingFact, NotApplicable, Probe, Trigger, World
 from diagcps.events import EventLog, Finished, Judged, Settled, Snapshot, Started
 from diagcps.model import (
     CauseId,
@@ -69,8 +69,8 @@ class Runner:
 
     async def run(self) -> Diagnosis:
         """The diagnosis after reading every fact anew and judging every check."""
-        everything = {fact for check in self.checks for fact in check.uses}
-        return await self._examine(self.checks, everything, afresh=True)
+        used = {fact for check in self.checks for fact in check.uses}
+        return await self._examine(self.checks, self._with_prerequisites(used), afresh=True)
 
     async def refresh(self, trigger: Trigger) -> Diagnosis | None:
         """The diagnosis after reading again only what `trigger` may have changed.
@@ -80,15 +80,35 @@ class Runner:
         """
         if self.diagnosis is None and not self._lock.locked():
             return None
-        stale_facts = {kind for kind, p in self.probes.items() if trigger in p.refreshed_by}
+        stale_facts = self._stale(trigger)
         stale = _dependents(self.checks, stale_facts)
         return await self._examine(stale, stale_facts, afresh=False)
 
     async def read(self, kinds: Iterable[type]) -> None:
         """Reads the facts of these kinds that have not been read, for their own sake."""
         async with self._lock:
-            gate = asyncio.Semaphore(_PROBES_AT_ONCE)
-            await asyncio.gather(*(self._read(kind, gate) for kind in kinds))
+            await self._settle_all((), self._with_prerequisites(kinds))
+
+    def _with_prerequisites(self, kinds: Iterable[type]) -> set[type]:
+        """These facts, and all that are read before them."""
+        found: set[type] = set()
+        wanted = list(kinds)
+        while wanted:
+            kind = wanted.pop()
+            if kind not in found:
+                found.add(kind)
+                wanted.extend(self._after(kind))
+        return found
+
+    def _after(self, kind: type) -> tuple[type, ...]:
+        return self.probes[kind].after if kind in self.probes else ()
+
+    def _stale(self, trigger: Trigger) -> set[type]:
+        """The facts that `trigger` may have changed, and those that begin where they end."""
+        stale = {kind for kind, probe in self.probes.items() if trigger in probe.refreshed_by}
+        while more := {k for k, p in self.probes.items() if k not in stale and stale & {*p.after}}:
+            stale |= more
+        return stale
 
     async def _examine(
         self, checks: tuple[Check, ...], stale_facts: set[type], *, afresh: bool
@@ -105,17 +125,20 @@ class Runner:
             self.log.append(Snapshot(run=self.runs, results=kept, pending=tuple(pending)))
             for kind in stale_facts:
                 self.facts.pop(kind, None)
-            await self._settle_all(checks)
+            used = {fact for check in checks for fact in check.uses}
+            await self._settle_all(checks, self._with_prerequisites(used))
             self.diagnosis = self.diagnose(self.results)
             self.log.append(Judged(diagnosis=self.diagnosis))
             ended = Finished(run=self.runs, afresh=afresh, duration_ms=self._now_ms())
             self.log.append(ended)
             return self.diagnosis
 
-    async def _settle_all(self, checks: tuple[Check, ...]) -> None:
+    async def _settle_all(self, checks: tuple[Check, ...], kinds: Iterable[type]) -> None:
         """Walks the graph of facts and checks: facts read side by side, checks judged in turn."""
         by_id = {check.id: check for check in checks}
         graph: TopologicalSorter[type | CheckId] = TopologicalSorter()
+        for kind in kinds:
+            graph.add(kind, *self._after(kind))
         for check in checks:
             graph.add(check.id, *check.uses, *(need for need in check.needs if need in by_id))
         graph.prepare()
@@ -170,6 +193,8 @@ class Runner:
             return await _within(probe.timeout_s, self._reading(probe))
         except TimeoutError:
             return ProbeFailure(reason=Reason.TIMEOUT)
+        except MissingFact as missing:
+            return missing.failure
         except ProbeError as error:
             return ProbeFailure(reason=error.reason, detail=_detail(error))
         except Exception as error:  # the boundary: whatever a probe raises is a result
@@ -178,10 +203,12 @@ class Runner:
 
     async def _reading(self, probe: Probe[Any]) -> FactValue:
         fact: FactValue
+        before = Facts({kind: self.facts[kind] for kind in probe.after})
+        given = (self.world, before) if probe.after else (self.world,)
         if inspect.iscoroutinefunction(probe.read):
-            fact = probe.read(self.world)
+            fact = probe.read(*given)
         else:
-            fact = await self.threads.run(lambda: probe.read(self.world))
+            fact = await self.threads.run(lambda: probe.read(*given))
         if inspect.isawaitable(fact):
             try:
                 fact = await fact
@@ -218,25 +245,31 @@ class Runner:
         facts = Facts({kind: self.facts[kind] for kind in check.uses})
         findings: list[Finding] = []
         evidence: list[Evidence] = []
-        for said in check.judge(facts):
-            if isinstance(said, Finding):
-                if said.cause not in check.causes:
-                    raise ValueError(f"{check.id} found a cause it does not declare: {said.cause}")
-                findings.append(said)
-                evidence.extend(said.evidence)
-            elif isinstance(said, Evidence):
-                evidence.append(said)
-            else:
-                raise TypeError(f"{check.id} said a {type(said).__name__}")
+        try:
+            for said in check.judge(facts):
+                _sort(check, said, findings, evidence)
+            outcome = _outcome(finding.level or self.level(finding.cause) for finding in findings)
+        except NotApplicable:
+            findings, outcome = [], Outcome.NOT_APPLICABLE
         return CheckResult(
-            check=check.id,
-            outcome=_outcome(self.level(finding.cause) for finding in findings),
-            findings=tuple(findings),
-            evidence=tuple(evidence),
+            check=check.id, outcome=outcome, findings=tuple(findings), evidence=tuple(evidence)
         )
 
     def _now_ms(self) -> float:
         return (time.perf_counter() - self._began) * 1000
+
+
+def _sort(check: Check, said: object, findings: list[Finding], evidence: list[Evidence]) -> None:
+    """Puts what a judge said where it belongs."""
+    if isinstance(said, Finding):
+        if said.cause not in check.causes:
+            raise ValueError(f"{check.id} found a cause it does not declare: {said.cause}")
+        findings.append(said)
+        evidence.extend(said.evidence)
+    elif isinstance(said, Evidence):
+        evidence.append(said)
+    else:
+        raise TypeError(f"{check.id} said a {type(said).__name__}")
 
 
 def _outcome(levels: Iterable[Level]) -> Outcome:

@@ -1,39 +1,55 @@
-"""Simulated workstations (`scenarios/*.toml`) and saved ones: facts in the place of probes."""
+"""Simulated workstations (`scenarios/*.toml`): facts in the place of probes, and simulated cards.
+
+The cards of a scenario are read as real ones are; all the rest is facts. A scenario names no cause,
+no check and no finding.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from diagcps import __version__
-from diagcps.check import World
-from diagcps.facts import (
-    Pcsc,
-    PcscClients,
-    PcscService,
-    Session,
-    System,
-    Tool,
-    ToolPart,
-    UsbReaders,
-)
-from diagcps.model import LoadError, Platform, ProbeUnavailable, UsageError
-from diagcps.probes import KINDS
-from diagcps.snapshot import Snapshot, from_data
+from diagcps.card.anchors import read_anchors
+from diagcps.card.simulator import build, pki
+from diagcps.card.simulator.base import Plastic
+from diagcps.card.simulator.cards import SimulatedCards
+from diagcps.card.simulator.library import SimulatedLibrary
+from diagcps.check import Probe, World
+from diagcps.facts import Pcsc, Slot, SlotState, Tool
+from diagcps.model import LoadError, LoadProblem, UsageError
+from diagcps.probes import KINDS, OF_CARDS, saved_probes, with_problems
+from diagcps.replay import NoHost, publish_nothing
+from diagcps.snapshot import Snapshot, from_data, from_table
 
 _FOLDER = Path(__file__).parent / "scenarios"
 _BASE = "_base"
 
-LATER = (
-    "pin-blocked", "pin-last-try", "puk-blocked", "expired", "expires-soon", "not-yet-valid",
-    "revoked", "test-card", "middleware-absent", "cps4-old-middleware", "middleware-blind",
-    "offline", "proxy-auth", "tls-intercepted", "clock-wrong", "extension-missing", "puk-unusable",
-    "card-kind-unsuited",
-)  # fmt: skip
+LATER = ("offline", "proxy-auth", "tls-intercepted", "clock-wrong", "extension-missing")
 """Scenarios that need a part of the tool which is not built yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A simulated workstation: its facts as of now, and the world in which its cards are read."""
+
+    facts: Mapping[type, Any]
+    world: World
+    plastics: Mapping[int, Plastic]
+    """The cards, by the number of their slot in the list of slots."""
+
+    def probes(self, problems: Iterable[LoadProblem] = ()) -> dict[type, Probe[Any]]:
+        """Its facts as probes, and the built-in probes of what is read from its cards.
+
+        What this tool lacks now stands beside what the scenario says is missing.
+        """
+        known = with_problems(self.facts, problems)
+        saved = {probe.gives: probe for probe in saved_probes(known)}
+        return {**{probe.gives: probe for probe in OF_CARDS}, **saved}
 
 
 def names() -> tuple[str, ...]:
@@ -41,8 +57,8 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(p.stem for p in _FOLDER.glob("*.toml") if not p.stem.startswith("_")))
 
 
-def load(name: str) -> Snapshot:
-    """The facts of the scenario called `name`, as of now.
+def load(name: str) -> Scenario:
+    """The scenario called `name`, as of now.
 
     Raises UsageError for an unknown one and for one still to come, LoadError for a damaged file.
     """
@@ -52,17 +68,55 @@ def load(name: str) -> Snapshot:
         raise UsageError(f"unknown scenario {name!r}; known: {', '.join(names())}")
     base, own = _read(_BASE), _read(name)
     missing = own.get("missing", {})
-    facts = {**base["facts"], **own.get("facts", {})}
+    now = datetime.now(UTC)
+    facts = {**base["facts"], **own.get("facts", {}), "Moment": {"at": now}}
     document = {
         **base,
         "facts": {kind: fact for kind, fact in facts.items() if kind not in missing},
         "missing": missing,
     }
-    snapshot = from_data(
-        {**document, "facts": {**document["facts"], "Moment": {"at": datetime.now(UTC)}}}, KINDS
-    )
+    try:
+        snapshot = from_data(document, KINDS)
+        plastics = {
+            entry.pop("slot"): from_table(Plastic, entry, "cards") for entry in own.get("cards", [])
+        }
+        return _scenario(snapshot, plastics, own.get("library", {}), now)
+    except (UsageError, KeyError, IndexError, TypeError) as error:
+        raise LoadError(f"{name}.toml: {error}") from error
+
+
+def _scenario(
+    snapshot: Snapshot, plastics: dict[int, Plastic], library: Mapping[str, Any], now: datetime
+) -> Scenario:
     tool = snapshot.facts.get(Tool, Tool(version=__version__, missing=()))
-    return Snapshot(facts={**snapshot.facts, Tool: tool}, simulated=True)
+    facts = {**snapshot.facts, Tool: tool}
+    cards = {number: build.make(plastic, now) for number, plastic in plastics.items()}
+    pcsc = facts.get(Pcsc)
+    if isinstance(pcsc, Pcsc):
+        slots = list(pcsc.slots)
+        for number, card in cards.items():
+            slots[number] = _holding(slots[number], card.atr)
+        facts[Pcsc] = pcsc = replace(pcsc, slots=tuple(slots))
+    inserted = (
+        {pcsc.slots[number].name: card for number, card in cards.items()}
+        if isinstance(pcsc, Pcsc)
+        else {}
+    )
+    world = World(
+        host=NoHost(snapshot.system.platform),
+        cards=SimulatedCards(inserted),
+        libraries=SimulatedLibrary(tuple(plastics.values()), now, **library),
+        anchors=read_anchors(pki.anchors_file()),
+        publish=publish_nothing,
+    )
+    return Scenario(facts=facts, world=world, plastics=plastics)
+
+
+def _holding(slot: Slot, atr: bytes) -> Slot:
+    """The slot with a card that answered `atr`; the one without an answer is mute."""
+    if slot.state is not SlotState.EMPTY:
+        return slot
+    return replace(slot, state=SlotState.READY if atr else SlotState.MUTE, atr=atr)
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -71,58 +125,3 @@ def _read(name: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise LoadError(f"{path.name}: {error}") from error
-
-
-class NoHost:
-    """A `Host` that is not there: a replay must never look at the machine it runs on."""
-
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-
-    @property
-    def platform(self) -> Platform:
-        """The family of the system that is replayed."""
-        return self._platform
-
-    def system(self) -> System:
-        """Raises ProbeUnavailable, as every method here does."""
-        raise ProbeUnavailable
-
-    def session(self) -> Session:
-        """Raises ProbeUnavailable."""
-        raise ProbeUnavailable
-
-    def pcsc_service(self) -> PcscService:
-        """Raises ProbeUnavailable."""
-        raise ProbeUnavailable
-
-    def pcsc_clients(self) -> PcscClients:
-        """Raises ProbeUnavailable."""
-        raise ProbeUnavailable
-
-    def usb_readers(self) -> UsbReaders:
-        """Raises ProbeUnavailable."""
-        raise ProbeUnavailable
-
-
-class NoCards:
-    """`Cards` that are not there."""
-
-    async def read(self) -> Pcsc:
-        """Raises ProbeUnavailable."""
-        raise ProbeUnavailable
-
-    def missing(self) -> tuple[ToolPart, ...]:
-        """Nothing: what was missing is among the saved facts."""
-        return ()
-
-    async def changes(self) -> AsyncIterator[None]:
-        """Ends at once: saved facts do not change."""
-        changes: tuple[None, ...] = ()
-        for change in changes:
-            yield change
-
-
-def saved_world(snapshot: Snapshot) -> World:
-    """A world in which every question to the workstation is refused."""
-    return World(host=NoHost(snapshot.system.platform), cards=NoCards())

@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from diagcps.facts import Moment, System
 from diagcps.model import Private, PrivateKind, ProbeFailure, Reason, UsageError
+
+Table = TypeVar("Table")
 
 SCHEMA = "diagcps.snapshot/1"
 LARGEST_BYTES = 8 * 1024 * 1024
@@ -202,6 +204,19 @@ def _from_union(kind: Any, value: Any, where: str, private: list[_PrivateEntry])
         except UsageError:
             continue
     raise UsageError(f"not a snapshot: {where} has the wrong type")
+
+
+def from_table(kind: type[Table], table: object, where: str) -> Table:
+    """A dataclass without private values from a table, every field of which it must have.
+
+    Raises UsageError naming the place.
+    """
+    known = {each.name for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = set(_table(table, where)) - known
+    if unknown:
+        raise UsageError(f"{where} has no {', '.join(sorted(unknown))}")
+    made: Table = _from_table(kind, _table(table, where), where, [])
+    return made
 
 
 def _from_table(

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from diagcps import registry, scenario
 from diagcps.check import Area, Check, Facts, Judge, Probe, Trigger, World
 from diagcps.diagnosis import diagnose
+from diagcps.examination import Examination, assemble
 from diagcps.facts import (
+    AuthenticationCertificates,
+    CardCertificates,
+    CardState,
+    CardStates,
+    Certificate,
+    Code,
+    Family,
+    IdentifierKind,
+    Library,
+    LibrarySlot,
+    LibraryState,
+    LibraryToken,
     Moment,
+    OtherCertificates,
     Pcsc,
     PcscClients,
     PcscService,
+    Reading,
+    Role,
     ServiceState,
     Session,
     SessionKind,
@@ -21,6 +38,8 @@ from diagcps.facts import (
     System,
     Tool,
     ToolPart,
+    Trust,
+    Update,
     UsbReader,
     UsbReaders,
 )
@@ -42,9 +61,10 @@ from diagcps.model import (
     ProfileId,
     Reason,
 )
-from diagcps.profiles import Profile
+from diagcps.probes import BUILT_IN
+from diagcps.profiles import Profile, choose
+from diagcps.replay import empty_world
 from diagcps.runner import Runner
-from diagcps.scenario import NoCards, NoHost
 
 CPS3 = bytes.fromhex("3BAC00402A001225006480000310009000")
 CPS4 = bytes.fromhex("3B9B188001001225006480040100009044")
@@ -97,6 +117,97 @@ def removed(atr: bytes = b"") -> Slot:
 def pcsc(*slots: Slot, error: int = 0, call: str = "SCardListReaders") -> Pcsc:
     """What the smart-card service answered."""
     return Pcsc(error=error, call=call, slots=slots)
+
+
+def codes(
+    pin: int | None = 3, puk: int | None = 3, *, most: int | None = 3, uses: int | None = 25
+) -> dict[str, Code]:
+    """The codes of a card, by the names that `card_state` gives them."""
+    return {
+        "pin": Code(reference=1, left=pin, most=most),
+        "puk": Code(reference=2, left=puk, most=most, uses_left=uses),
+    }
+
+
+def card_state(
+    atr: bytes = CPS3, reading: Reading = Reading.READ, *, serial: str | None = "00000001",
+    slot_name: str = "Reader (0001) 00 00", **changes: Any,
+) -> CardState:  # fmt: skip
+    """A healthy card in the slot of `ready`."""
+    return CardState(
+        slot=Private(PrivateKind.READER, slot_name),
+        model="Reader",
+        atr=atr,
+        reading=reading,
+        serial=None if serial is None else Private(PrivateKind.SERIAL, serial),
+        **{**codes(), "update": Update.COMPLETE, **changes},
+    )
+
+
+def certificate(role: Role = Role.AUTHENTICATION, **changes: Any) -> Certificate:
+    """A certificate that is valid at NOW, and trusted."""
+    given = {
+        "holder": secret("SIMULATION CARTE", PrivateKind.PERSON),
+        "identifier": secret("899700000013", PrivateKind.IDENTIFIER),
+        "identifier_kind": IdentifierKind.RPPS,
+        "identifier_valid": True,
+        "family": Family.CPS,
+        "profession": "Médecin",
+        "issuer": "AC",
+        "test": False,
+        "not_before": NOW - timedelta(days=400),
+        "not_after": NOW + timedelta(days=700),
+        "trust": Trust.TRUSTED,
+        "anchor": "AC (test)",
+        "fingerprint": secret(role.value[0] * 64, PrivateKind.CERTIFICATE),
+    }
+    return Certificate(role=role, **{**given, **changes})
+
+
+def step(
+    *found: Certificate, reading: Reading = Reading.READ, where: str = "", detail: str = ""
+) -> CardCertificates:
+    """What one step of the reading of the card in the slot of `ready` gave."""
+    name = Private(PrivateKind.READER, "Reader (0001) 00 00")
+    return CardCertificates(slot=name, reading=reading, where=where, detail=detail, found=found)
+
+
+def read_card(
+    state: CardState | None = None, first: CardCertificates | None = None,
+    rest: CardCertificates | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """The facts of one card in one slot: a healthy CPS3 where nothing else is said."""
+    state = state or card_state()
+    return (
+        pcsc(ready(state.atr)),
+        CardStates(cards=(state,)),
+        AuthenticationCertificates(cards=(first or step(certificate()),)),
+        OtherCertificates(cards=(rest or step(certificate(Role.SIGNATURE)),)),
+    )
+
+
+def token(serial: str = "00000001", *roles: Role, **changes: Any) -> LibraryToken:
+    """A token that shows the certificates of a card of `read_card`."""
+    shown = roles or (Role.AUTHENTICATION, Role.SIGNATURE)
+    given = {
+        "model": "IAS ECC",
+        "flags": 0x40D,
+        "certificates": tuple(certificate(role).fingerprint for role in shown),
+        "mechanisms": (0x01, 0x0D),
+    }
+    return LibraryToken(serial=secret(serial, PrivateKind.SERIAL), **{**given, **changes})
+
+
+def library(
+    *tokens: LibraryToken, state: LibraryState = LibraryState.READ, codes: Iterable[int] = (),
+    **changes: Any,
+) -> Library:  # fmt: skip
+    """The PKCS#11 library, with a slot for each token and one for each code."""
+    name = secret("Reader", PrivateKind.READER)
+    slots = [LibrarySlot(description=name, token=each) for each in tokens]
+    slots += [LibrarySlot(description=name, token=None, code=code) for code in codes]
+    path = secret("/lib/p11.so", PrivateKind.PATH)
+    return Library(state=state, path=path, slots=tuple(slots), **changes)
 
 
 def service(state: ServiceState = ServiceState.RUNNING, *, may_connect: bool = True) -> PcscService:
@@ -179,9 +290,9 @@ def catalogue(*causes: Cause) -> dict[CauseId, Cause]:
     return {entry.id: entry for entry in (*causes, own)}
 
 
-def finding(cause_id: str, **params: str) -> Finding:
+def finding(cause_id: str, *, level: Level | None = None, **params: str) -> Finding:
     """A finding without evidence."""
-    return Finding(cause=CauseId(cause_id), params=params)
+    return Finding(cause=CauseId(cause_id), params=params, level=level)
 
 
 def says(*said: Finding | Evidence) -> Judge:
@@ -216,13 +327,15 @@ def check(
 
 
 def probe(
-    gives: type, read: Callable[[World], Any | Awaitable[Any]], *, timeout_s: float = 5.0,
+    gives: type, read: Callable[..., Any | Awaitable[Any]], *, timeout_s: float = 5.0,
     refreshed: bool = False, platforms: frozenset[Platform] = EVERY_PLATFORM,
+    after: Iterable[type] = (),
 ) -> Probe[Any]:  # fmt: skip
     """A probe of `gives`; with `refreshed`, stale after a change of the smart-card service."""
     return Probe(
         gives=gives,
         read=read,
+        after=tuple(after),
         timeout_s=timeout_s,
         refreshed_by=frozenset({Trigger.PCSC}) if refreshed else frozenset(),
         platforms=platforms,
@@ -242,7 +355,20 @@ def profile(
 
 def world(platform: Platform = Platform.LINUX) -> World:
     """A world that answers nothing."""
-    return World(host=NoHost(platform), cards=NoCards())
+    return empty_world(platform)
+
+
+def simulated(name: str, *, installed: bool = False, **options: Any) -> Examination:
+    """An examination of the scenario `name`, its cards read, with the built-in checks."""
+    subject = scenario.load(name)
+    return assemble(
+        registry=registry.load(BUILT_IN, installed=installed),
+        probes=subject.probes(),
+        profile=choose("psc-card"),
+        world=subject.world,
+        simulated=True,
+        **options,
+    )
 
 
 def runner(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import enum
-from datetime import UTC
+import types
+import typing
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from diagcps import facts
-from diagcps.model import Platform, Private, PrivateKind, ProbeFailure, Reason
+from diagcps.model import Private, PrivateKind, ProbeFailure, Reason
+from diagcps.probes import KINDS
 from tests.builders import (
     AGENT,
     CONTACTLESS,
@@ -38,7 +41,10 @@ def _one_of(kind: type[enum.Enum]) -> st.SearchStrategy[Any]:
     return st.sampled_from(kind)
 
 
-privates = st.builds(Private, _one_of(PrivateKind), _text)
+# Few values, so that slots, serial numbers and fingerprints of different facts meet.
+privates = st.builds(
+    Private, _one_of(PrivateKind), _text | st.sampled_from(["00000001", "00000002", "a" * 64])
+) | st.sampled_from([Private(PrivateKind.READER, "0"), Private(PrivateKind.READER, "1")])
 
 atrs = st.binary(max_size=33) | st.sampled_from(
     [b"", CPS3, CPS4, CONTACTLESS, CPS2TER, NEW_CPS, VITALE, AGENT, FOREIGN]
@@ -52,33 +58,33 @@ failures = st.builds(
     ProbeFailure, reason=_one_of(Reason), detail=st.none() | privates
 )  # fmt: skip
 
-
-def _tuples(items: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
-    return st.lists(items, max_size=5).map(tuple)
-
-
-_tool_parts = st.builds(facts.ToolPart, part=_text, detail=privates)
-_usb = st.builds(facts.UsbReader, vendor_id=_text, product_id=_text, name=_text)
-
-BY_KIND: dict[type, st.SearchStrategy[Any]] = {
-    facts.Moment: st.builds(facts.Moment, at=st.datetimes(timezones=st.just(UTC))),
-    facts.System: st.builds(
-        facts.System, platform=_one_of(Platform), name=_text, architecture=_text
-    ),
-    facts.Session: st.builds(
-        facts.Session, kind=_one_of(facts.SessionKind), redirects_cards=st.booleans(), source=_text
-    ),
-    facts.PcscService: st.builds(
-        facts.PcscService,
-        state=_one_of(facts.ServiceState),
-        may_connect=st.booleans(),
-        source=_text,
-    ),
-    facts.Pcsc: st.builds(facts.Pcsc, error=_codes, call=_text, slots=_tuples(slots)),
-    facts.PcscClients: st.builds(facts.PcscClients, programs=_tuples(_text), source=_text),
-    facts.UsbReaders: st.builds(facts.UsbReaders, readers=_tuples(_usb), source=_text),
-    facts.Tool: st.builds(facts.Tool, version=_text, missing=_tuples(_tool_parts)),
+_LEAVES: dict[Any, st.SearchStrategy[Any]] = {
+    str: _text,
+    int: _codes | st.sampled_from([0, 1, 2, 3]),
+    bool: st.booleans(),
+    bytes: atrs,
+    datetime: st.datetimes(timezones=st.just(UTC)),
+    type(None): st.none(),
+    Private: privates,
+    facts.Slot: slots,
 }
+
+
+def every(kind: Any) -> st.SearchStrategy[Any]:
+    """Every value that a field of that type may hold."""
+    if kind in _LEAVES:
+        return _LEAVES[kind]
+    if isinstance(kind, types.UnionType):
+        return st.one_of(*(every(each) for each in typing.get_args(kind)))
+    if typing.get_origin(kind) is tuple:
+        return st.lists(every(typing.get_args(kind)[0]), max_size=4).map(tuple)
+    if issubclass(kind, enum.Enum):
+        return _one_of(kind)
+    hints = typing.get_type_hints(kind)
+    return st.builds(kind, **{name: every(hint) for name, hint in hints.items()})
+
+
+BY_KIND: dict[type, st.SearchStrategy[Any]] = {kind: every(kind) for kind in KINDS}
 
 _NEEDED = (facts.Moment, facts.System)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from diagcps.facts import Library, Pcsc, Reading, Slot, ToolPart
+from diagcps.facts import Library, Pcsc, Reading, Slot, StoredCertificate, ToolPart
 from diagcps.model import DiagError
 
 Result = TypeVar("Result")
@@ -47,7 +48,11 @@ class CardSilent(CardError):
 
 
 class CardUnreadable(CardError):
-    """The card answered something that makes no sense, or said that what was asked is not there."""
+    """The card answered something that makes no sense."""
+
+
+class NotOnCard(CardUnreadable):
+    """The card said that the file that was asked for is not there."""
 
 
 class Cards(Protocol):
@@ -95,3 +100,16 @@ class Anchors:
     """Certificates (DER) that came with them; others are looked for on the workstation."""
     default: bool = True
     """Those of IGC-Santé. Any other makes a result a simulated one."""
+
+    def hold(self, certificate: bytes) -> bool:
+        """Whether the certificate (DER) is that of a pinned authority."""
+        return hashlib.sha256(certificate).hexdigest() in self.fingerprints
+
+    def concern(self, certificate: bytes) -> bool:
+        """Whether the certificate (DER) is pinned, or names a pinned authority somewhere."""
+        named = any(name.encode() in certificate for name in self.names)
+        return named or self.hold(certificate)
+
+
+Publish = Callable[[], Awaitable[tuple[StoredCertificate, ...]]]
+"""What the authority publishes of its own certificates; none where it cannot be reached."""

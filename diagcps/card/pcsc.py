@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 
 from diagcps.card import winscard
-from diagcps.card.codes import PcscCode
+from diagcps.card.base import (
+    CardError,
+    CardHeld,
+    CardRemoved,
+    CardSilent,
+    Result,
+    Transmit,
+)
+from diagcps.card.codes import PcscCode, describe
+from diagcps.card.permitted import permitted
 from diagcps.card.watch import Watch
 from diagcps.card.winscard import PcscError, ReaderState, Winscard
 from diagcps.facts import Pcsc, Slot, SlotState, ToolPart
@@ -19,6 +29,20 @@ _TOUCH_S = 2.0
 # pcscd asks a reader for its card every 400 ms: a removal is seen within that.
 _SETTLE_MS = 700
 _AGAIN_S = (0.1, 0.4)
+# At the slowest line speed an answer of 256 bytes takes 0.3 s, and a card may ask for more time.
+_SILENT_S = 4.0
+_TURN_S = 6.0
+_BEAT_S = 0.25
+# The first look tells the state; the next ones wait for a change to it.
+_LOOKS = 3
+_GONE = frozenset(
+    {
+        PcscCode.SCARD_W_REMOVED_CARD,
+        PcscCode.SCARD_E_NO_SMARTCARD,
+        PcscCode.SCARD_E_UNKNOWN_READER,
+        PcscCode.SCARD_E_READER_UNAVAILABLE,
+    }
+)
 _PASSING = frozenset({PcscCode.SCARD_E_UNKNOWN_READER, PcscCode.SCARD_F_COMM_ERROR})
 
 
@@ -38,6 +62,34 @@ class PcscCards:
         usable = [s for s in states if not s.flags & (winscard.UNKNOWN | winscard.UNAVAILABLE)]
         slots = await asyncio.gather(*(self._slot(api, state) for state in usable))
         return Pcsc(slots=tuple(slots))
+
+    async def use(self, slot: Slot, work: Callable[[Transmit], Result]) -> Result:
+        """See `Cards.use`. A card that others keep too long is held; one that hangs is silent."""
+        api, name = Winscard(), slot.name.value
+        answered: list[float] = []
+
+        def call() -> Result:
+            try:
+                with api.context() as context, api.transaction(context, name) as transmit:
+                    answered.append(time.monotonic())
+                    return work(permitted(_heard(answered, _with_card_errors(api, name, transmit))))
+            except PcscError as error:
+                raise _meaning(api, name, error) from error
+
+        task = asyncio.ensure_future(self._threads.run(call))
+        began = time.monotonic()
+        try:
+            while not (await asyncio.wait({task}, timeout=_BEAT_S))[0]:
+                now = time.monotonic()
+                if answered and now - answered[-1] > _SILENT_S:
+                    raise CardSilent("no answer")
+                if not answered and now - began > _TURN_S:
+                    raise CardHeld("no turn")
+            return task.result()
+        except ProbeTimeout as error:
+            raise CardSilent("earlier calls still hang") from error
+        finally:
+            task.cancel()
 
     def missing(self) -> tuple[ToolPart, ...]:
         """See `Cards.missing`: pyscard, where it cannot be imported."""
@@ -118,6 +170,51 @@ class PcscCards:
         if not now.flags & winscard.PRESENT:
             return _slot(state, SlotState.REMOVED, code=error.code)
         return _slot(now, SlotState.MUTE, code=error.code)
+
+
+def _heard(answered: list[float], transmit: Transmit) -> Transmit:
+    """`transmit`, which notes in `answered` when each answer came."""
+
+    def send(command: bytes) -> bytes:
+        answer = transmit(command)
+        answered.append(time.monotonic())
+        return answer
+
+    return send
+
+
+def _with_card_errors(api: Winscard, reader: str, transmit: Transmit) -> Transmit:
+    def send(command: bytes) -> bytes:
+        try:
+            return transmit(command)
+        except PcscError as error:
+            raise _meaning(api, reader, error) from error
+
+    return send
+
+
+def _meaning(api: Winscard, reader: str, error: PcscError) -> CardError:
+    """What a PC/SC error means for the card: where it may have been pulled, it is looked at."""
+    detail = f"{error.call} {describe(error.code)}"
+    if error.code == PcscCode.SCARD_E_SHARING_VIOLATION:
+        return CardHeld(detail)
+    if error.code in _GONE or not _is_there(api, reader):
+        return CardRemoved(detail)
+    return CardSilent(detail)
+
+
+def _is_there(api: Winscard, reader: str) -> bool:
+    """Whether a card is still in the reader, after a moment in which its removal would be seen."""
+    known = ReaderState(name=reader, flags=winscard.PRESENT)
+    try:
+        with api.context() as context:
+            for _ in range(_LOOKS):
+                (known,) = api.states(context, (known,), wait_ms=_SETTLE_MS)
+                if not known.flags & winscard.PRESENT:
+                    return False
+    except PcscError as error:
+        return error.code == PcscCode.SCARD_E_TIMEOUT
+    return True
 
 
 def _slot(state: ReaderState, found: SlotState, *, code: int = 0) -> Slot:

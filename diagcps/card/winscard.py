@@ -6,7 +6,7 @@ releases the interpreter meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +105,40 @@ class Winscard:
             return bytes(atr)
         finally:
             self._api.SCardDisconnect(card, self._api.SCARD_LEAVE_CARD)
+
+    @contextmanager
+    def transaction(self, context: int, reader: str) -> Iterator[Callable[[bytes], bytes]]:
+        """The card in `reader` to itself: a function that sends it a command (ISO/IEC 7816-4).
+
+        Other programs wait meanwhile; the card is left as it is at the end. Raises PcscError.
+        """
+        api = self._api
+        protocols = api.SCARD_PROTOCOL_T0 | api.SCARD_PROTOCOL_T1
+        code, card, active = api.SCardConnect(context, reader, api.SCARD_SHARE_SHARED, protocols)
+        _need("SCardConnect", code)
+        header = api.SCARD_PCI_T1 if active == api.SCARD_PROTOCOL_T1 else api.SCARD_PCI_T0
+
+        def transmit(command: bytes) -> bytes:
+            code, answer = api.SCardTransmit(card, header, list(command))
+            _need("SCardTransmit", code)
+            return bytes(byte & 0xFF for byte in answer)
+
+        try:
+            code = api.SCardBeginTransaction(card)
+            if code & 0xFFFFFFFF == PcscCode.SCARD_W_RESET_CARD:
+                # Another program reset the card since it was connected: nothing was selected yet.
+                code, _ = api.SCardReconnect(
+                    card, api.SCARD_SHARE_SHARED, protocols, api.SCARD_LEAVE_CARD
+                )
+                _need("SCardReconnect", code)
+                code = api.SCardBeginTransaction(card)
+            _need("SCardBeginTransaction", code)
+            try:
+                yield transmit
+            finally:
+                api.SCardEndTransaction(card, api.SCARD_LEAVE_CARD)
+        finally:
+            api.SCardDisconnect(card, api.SCARD_LEAVE_CARD)
 
 
 def _need(call: str, code: int) -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from diagcps.facts import PcscClients, PcscService, Session, System, UsbReaders
+from diagcps.facts import (
+    PcscClients,
+    PcscService,
+    Session,
+    StoredCertificate,
+    System,
+    UsbReaders,
+)
 from diagcps.model import Platform
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCertificate:
-    """A certificate of an authority, as a store of this workstation holds it."""
-
-    data: bytes
-    """DER; whatever the store holds, so it may be damaged."""
-    source: str
-    """The store, as a system administrator names it, without the person's own folders."""
 
 
 class Host(Protocol):

@@ -1,13 +1,25 @@
-"""What the systems have in common: errors, optional modules, and text that others wrote."""
+"""What the systems have in common: errors, optional modules, files and text that others wrote."""
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
+from diagcps.facts import StoredCertificate
 from diagcps.model import ProbeDenied, ProbeTimeout, ProbeUnavailable, ProbeUnsupported
+
+_MOST_OF_A_BUNDLE = 4 << 20
+"""Bytes; a system's bundle has some 150 certificates of 2 KB."""
+_MOST_OF_A_FILE = 64 << 10
+_MOST_ENTRIES = 256
+"""The Cryptolib's folder has nine certificates of 1.6 KB."""
+_DER_SEQUENCE = b"\x30"
+_PEM_BEGIN, _PEM_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
 @contextmanager
@@ -40,3 +52,46 @@ def printable(text: str) -> str:
     The names of devices and programs are whatever their makers chose.
     """
     return "".join(character for character in text if character.isprintable()).strip()
+
+
+def certificates_in(data: bytes, source: str) -> tuple[StoredCertificate, ...]:
+    """The certificates of PEM text (RFC 7468), or the one in DER, unparsed; what is damaged is not
+    among them."""
+    if _PEM_BEGIN not in data:
+        whole = data if data.startswith(_DER_SEQUENCE) else b""
+        return (StoredCertificate(data=whole, source=source),) if whole else ()
+    found = []
+    for block in data.split(_PEM_BEGIN)[1:]:
+        text, end, _ = block.partition(_PEM_END)
+        with suppress(binascii.Error):
+            der = binascii.a2b_base64(text)
+            if end and der:
+                found.append(StoredCertificate(data=der, source=source))
+    return tuple(found)
+
+
+def certificates_of_file(
+    file: Path, source: str, *, most: int = _MOST_OF_A_BUNDLE
+) -> tuple[StoredCertificate, ...]:
+    """The certificates of a file of at most `most` bytes; none when it cannot be read."""
+    with suppress(OSError):
+        # A pipe in its place would be waited for.
+        if file.is_file():
+            with file.open("rb") as opened:
+                data = opened.read(most + 1)
+            return certificates_in(data, source) if len(data) <= most else ()
+    return ()
+
+
+def certificates_of_folder(folder: Path, source: str) -> tuple[StoredCertificate, ...]:
+    """Those of the files *.cer of a folder, by name; none when it cannot be read.
+
+    `source` is how evidence names the folder.
+    """
+    try:
+        entries = sorted(islice(folder.iterdir(), _MOST_ENTRIES))
+    except OSError:
+        return ()
+    files = [entry for entry in entries if entry.suffix.lower() == ".cer"]
+    found = (certificates_of_file(file, source, most=_MOST_OF_A_FILE) for file in files)
+    return tuple(chain.from_iterable(found))

@@ -17,11 +17,18 @@ from diagcps.facts import (
     ServiceState,
     Session,
     SessionKind,
+    StoredCertificate,
     System,
     UsbReader,
     UsbReaders,
 )
-from diagcps.host.common import as_probe_errors, library, printable
+from diagcps.host.common import (
+    as_probe_errors,
+    certificates_of_file,
+    certificates_of_folder,
+    library,
+    printable,
+)
 from diagcps.host.unix_diag import list_unix_sockets
 from diagcps.model import Platform, ProbeUnavailable
 
@@ -42,6 +49,11 @@ _UNIT_FOLDERS = (
 _SOCKET_UNIT = "pcscd.socket"
 _SERVICE_UNIT = "pcscd.service"
 
+_LIBRARIES = (
+    "opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so",
+    "usr/lib64/libcps3_pkcs11_lux.so",
+)
+
 _ACCEPTS_CONNECTIONS = 0x10000
 """__SO_ACCEPTCON in the flags of /proc/net/unix (proc_pid_net(5))."""
 _LISTED_COLUMNS = 8
@@ -52,6 +64,16 @@ _USB_ID = re.compile(r"[0-9a-f]{4}")
 _ANCESTORS_AT_MOST = 64
 _SOCKET_LINK = re.compile(r"socket:\[([0-9]+)\]")
 """What a descriptor of a socket links to (proc_pid_fd(5))."""
+
+_COFFRE = "etc/opt/santesocial/CPS/Coffre"
+_BUNDLES = (
+    "etc/ssl/certs/ca-certificates.crt",
+    "etc/pki/tls/certs/ca-bundle.crt",
+    "etc/ssl/ca-bundle.pem",
+    "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "etc/ssl/cert.pem",
+)
+"""Where distributions keep the system's authorities (Go, crypto/x509, root_linux.go)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +187,19 @@ class LinuxHost:
             readers=tuple(reader for reader in found if reader is not None),
             source="/sys/bus/usb/devices/*/bInterfaceClass",
         )
+
+    def authorities(self) -> tuple[StoredCertificate, ...]:
+        """Those of the Cryptolib's Coffre, then those of the system's bundle.
+
+        A store that is not there, or cannot be read, adds nothing.
+        """
+        own = certificates_of_folder(self._root / _COFFRE, f"/{_COFFRE}")
+        bundles = (certificates_of_file(self._root / name, f"/{name}") for name in _BUNDLES)
+        return own + next((found for found in bundles if found), ())
+
+    def library_paths(self) -> tuple[str, ...]:
+        """Where the RPM of the Cryptolib CPS 5.2.2 puts the library, and its link for 64 bits."""
+        return tuple(str(self._root / path) for path in _LIBRARIES)
 
     def _endpoint(self) -> _Endpoint:
         given = self._environ.get(_SOCKET_VARIABLE)

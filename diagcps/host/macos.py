@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from diagcps.facts import (
     PcscClients,
@@ -13,21 +14,36 @@ from diagcps.facts import (
     ServiceState,
     Session,
     SessionKind,
+    StoredCertificate,
     System,
     UsbReader,
     UsbReaders,
 )
-from diagcps.host.common import as_probe_errors, library, printable
-from diagcps.model import Platform, ProbeTimeout, ProbeUnavailable, ProbeUnsupported
+from diagcps.host.common import (
+    as_probe_errors,
+    certificates_in,
+    certificates_of_folder,
+    library,
+    printable,
+)
+from diagcps.model import Platform, ProbeError, ProbeTimeout, ProbeUnavailable, ProbeUnsupported
 
 _IOREG = "/usr/sbin/ioreg"
 _IOREG_ARGUMENTS = ("-r", "-c", "IOUSBHostInterface", "-l", "-a")
-_IOREG_TIMEOUT_S = 4.0
+_TOOL_TIMEOUT_S = 4.0
 _SMART_CARD_CLASS = 0x0B
 """The USB class of CCID devices (USB device class definition for CCID, 1.1, 4.1)."""
 _NAME_KEYS = ("USB Product Name", "kUSBProductString", "Product Name")
 _CHILDREN_KEY = "IORegistryEntryChildren"
 _ID_KEY = "IORegistryEntryID"
+
+_COFFRE = "/Library/Preferences/santesocial/CPS/coffre"
+_SECURITY = "/usr/bin/security"
+_KEYCHAINS = (
+    "/Library/Keychains/System.keychain",
+    "/System/Library/Keychains/SystemRootCertificates.keychain",
+)
+"""What an administrator added, and what Apple delivers; neither is the person's own."""
 
 
 class MacHost:
@@ -82,10 +98,27 @@ class MacHost:
         Raises ProbeTimeout when ioreg does not end, ProbeUnavailable when it fails.
         """
         with as_probe_errors():
-            listing = _run_ioreg()
+            listing = _output_of(_IOREG, *_IOREG_ARGUMENTS)
         return UsbReaders(
             readers=parse_ioreg(listing), source=" ".join((_IOREG, *_IOREG_ARGUMENTS))
         )
+
+    def authorities(self) -> tuple[StoredCertificate, ...]:
+        """Those of the Cryptolib's coffre, then those of the system's keychains, by security(1).
+
+        A store that is not there, or cannot be read, adds nothing.
+        """
+        own = certificates_of_folder(Path(_COFFRE), _COFFRE)
+        try:
+            with as_probe_errors():
+                listing = _output_of(_SECURITY, "find-certificate", "-a", "-p", *_KEYCHAINS)
+        except ProbeError:
+            return own
+        return own + certificates_in(listing, "System.keychain, SystemRootCertificates.keychain")
+
+    def library_paths(self) -> tuple[str, ...]:
+        """Where the package of the Cryptolib CPS puts the library since OS X 10.11."""
+        return ("/usr/local/lib/libcps3_pkcs11_osx.dylib",)
 
 
 def parse_ioreg(listing: bytes) -> tuple[UsbReader, ...]:
@@ -146,19 +179,20 @@ def _usb_id(value: object) -> str | None:
     return None
 
 
-def _run_ioreg() -> bytes:
+def _output_of(tool: str, *arguments: str) -> bytes:
+    """What a tool of the system prints. Raises ProbeTimeout, ProbeUnavailable when it fails."""
     try:
         done = subprocess.run(  # noqa: S603 (an absolute path and constants)
-            (_IOREG, *_IOREG_ARGUMENTS),
+            (tool, *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={"LANG": "C"},
-            timeout=_IOREG_TIMEOUT_S,
+            timeout=_TOOL_TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ProbeTimeout(_IOREG) from error
+        raise ProbeTimeout(tool) from error
     if done.returncode:
-        raise ProbeUnavailable(f"{_IOREG}: exit code {done.returncode}")
+        raise ProbeUnavailable(f"{tool}: exit code {done.returncode}")
     return done.stdout

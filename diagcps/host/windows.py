@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from diagcps.facts import (
@@ -20,11 +21,12 @@ from diagcps.facts import (
     ServiceState,
     Session,
     SessionKind,
+    StoredCertificate,
     System,
     UsbReader,
     UsbReaders,
 )
-from diagcps.host.common import as_probe_errors, library, printable
+from diagcps.host.common import as_probe_errors, certificates_of_folder, library, printable
 from diagcps.model import Platform, ProbeDenied, ProbeUnavailable, ProbeUnsupported
 
 _SERVICE = "SCardSvr"
@@ -48,6 +50,10 @@ _CR_SUCCESS, _CR_BUFFER_SMALL, _CR_NO_SUCH_VALUE = 0x00, 0x1A, 0x25
 _LIST_CHARACTERS = 1 << 20
 _LIST_ATTEMPTS = 5
 """A device may be plugged in between asking for the size of the list and asking for the list."""
+
+_COFFRE = ("santesocial", "cps", "coffre")
+_SYSTEM_STORES = ("ROOT", "CA")
+_X509 = "x509_asn"
 
 _USB_DEVICE = re.compile(
     r"USB\\VID_(?P<vendor>[0-9A-F]{4})&PID_(?P<product>[0-9A-F]{4})(?:[&\\].*)?",
@@ -111,6 +117,19 @@ def service_state(status: str, start_type: str) -> ServiceState:
     if start_type == "disabled":
         return ServiceState.DISABLED
     return ServiceState.ON_DEMAND if start_type == "manual" else ServiceState.STOPPED
+
+
+def library_places(windows_folder: str, *, is_64_bit: bool) -> tuple[str, ...]:
+    """Where the Cryptolib CPS is for a program of that size, and then for one of the other.
+
+    A 32-bit program on a 64-bit system sees SysWOW64 under the name System32 too, and the true
+    System32 as Sysnative (Microsoft, « File system redirector »); a 32-bit one has System32 alone.
+    """
+    if is_64_bit:
+        names = (r"System32\cps3_pkcs11_w64.dll", r"SysWOW64\cps3_pkcs11_w32.dll")
+    else:
+        names = (r"System32\cps3_pkcs11_w32.dll", r"Sysnative\cps3_pkcs11_w64.dll")
+    return tuple(rf"{windows_folder}\{name}" for name in names)
 
 
 class WindowsHost:
@@ -203,6 +222,33 @@ class WindowsHost:
             readers=tuple(reader for reader in readers if reader is not None),
             source="CM_Get_Device_ID_List, CompatibleIDs",
         )
+
+    def authorities(self) -> tuple[StoredCertificate, ...]:
+        r"""Those of the Cryptolib in %ALLUSERSPROFILE%\santesocial\cps\coffre, then those of the
+        system's stores of roots and of intermediates.
+
+        A store that is not there, or cannot be read, adds nothing.
+        """
+        ask = getattr(library("ssl"), "enum_certificates", None)
+        if ask is None:
+            raise ProbeUnsupported("not Windows")
+        folder, found = self._environ.get("ALLUSERSPROFILE"), list[StoredCertificate]()
+        if folder:
+            source = "\\".join(("%ALLUSERSPROFILE%", *_COFFRE))
+            found += certificates_of_folder(Path(folder, *_COFFRE), source)
+        for store in _SYSTEM_STORES:
+            with suppress(OSError):
+                found += (
+                    StoredCertificate(data=data, source=f"certificate store {store}")
+                    for data, encoding, _ in ask(store)
+                    if encoding == _X509
+                )
+        return tuple(found)
+
+    def library_paths(self) -> tuple[str, ...]:
+        """Where the installer of the Cryptolib CPS puts the library; see `library_places`."""
+        folder = self._environ.get("SystemRoot", r"C:\Windows")
+        return library_places(folder, is_64_bit=sys.maxsize > 2**32)
 
     def _architecture(self) -> str:
         # A 32-bit program reads its own architecture in PROCESSOR_ARCHITECTURE, and the

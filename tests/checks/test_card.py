@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
 
 from checks.card import (
     ANSWERS,
     PRESENT,
+    READABLE,
     RECOGNISED,
     SINGLE,
+    UPDATED,
     judge_answers,
     judge_present,
+    judge_readable,
     judge_recognised,
     judge_single,
+    judge_updated,
 )
-from diagcps.check import Check, Facts, MissingFact
-from diagcps.facts import Pcsc, Slot
+from diagcps.check import Check, MissingFact, NotApplicable
+from diagcps.facts import CardStates, Reading, Slot, Update
 from diagcps.model import Reason
 from tests.builders import (
     AGENT,
@@ -30,6 +33,7 @@ from tests.builders import (
     NEW_CPS,
     VITALE,
     bag,
+    card_state,
     causes_of,
     empty,
     evidence_of,
@@ -37,12 +41,13 @@ from tests.builders import (
     held,
     mute,
     pcsc,
+    read_card,
     ready,
     removed,
+    slot,
 )
-from tests.strategies import bags, quick
 
-CHECKS = (PRESENT, ANSWERS, RECOGNISED, SINGLE)
+CHECKS = (PRESENT, ANSWERS, RECOGNISED, READABLE, UPDATED, SINGLE)
 
 
 @pytest.mark.parametrize("slots", [(), (empty(),), (empty(), empty())], ids=len)
@@ -116,51 +121,60 @@ def test_a_vitale_beside_a_foreign_card_is_the_vitale() -> None:
     assert causes_of(judge_recognised, bag(pcsc(ready(FOREIGN), ready(VITALE)))) == ("card.vitale",)
 
 
-@pytest.mark.parametrize(
-    "slots",
-    [
-        (ready(CPS3), ready(CPS4)),
-        (ready(CPS3), held(CPS3)),
-        (ready(NEW_CPS), ready(CPS2TER)),
-    ],
-    ids=["two-generations", "one-held", "unknown-and-old"],
-)
-def test_two_cps_in_two_slots_are_several(slots: tuple[Slot, ...]) -> None:
-    assert causes_of(judge_single, bag(pcsc(*slots))) == ("card.several",)
+def states(*serials: str | None) -> Any:
+    return bag(CardStates(cards=tuple(card_state(serial=serial) for serial in serials)))
+
+
+def test_two_serial_numbers_are_several_cards() -> None:
+    assert causes_of(judge_single, states("00000001", "00000002")) == ("card.several",)
 
 
 @pytest.mark.parametrize(
-    "slots",
-    [
-        (),
-        (ready(CPS3), ready(CONTACTLESS)),
-        (ready(CPS3), held(CONTACTLESS)),
-        (ready(CPS3), ready(VITALE)),
-        (ready(CPS3), held()),
-        (ready(CPS3), mute()),
-        (ready(CPS3), removed(CPS4)),
-        (ready(VITALE), ready(VITALE)),
-    ],
-    ids=["none", "two-faces", "held-face", "vitale", "held", "mute", "removed", "two-vitale"],
+    "serials", [(), ("00000001",), ("00000001", "00000001"), ("00000001", None)]
 )
-def test_anything_else_beside_a_cps_is_not_several(slots: tuple[Slot, ...]) -> None:
-    assert causes_of(judge_single, bag(pcsc(*slots))) == ()
+def test_the_two_faces_of_one_card_are_one_card(serials: tuple[str | None, ...]) -> None:
+    assert causes_of(judge_single, states(*serials)) == ()
+
+
+@pytest.mark.parametrize(
+    ("reading", "cause"),
+    [
+        (Reading.READ, None),
+        (Reading.REMOVED, "card.removed"),
+        (Reading.HELD, "reader.in-use"),
+        (Reading.SILENT, "card.mute"),
+        (Reading.UNREADABLE, "card.unreadable"),
+    ],
+)
+def test_a_reading_that_did_not_come_to_its_end_says_how(
+    reading: Reading, cause: str | None
+) -> None:
+    facts = bag(*read_card(card_state(reading=reading, where="ODF", detail="SELECT 6A82")))
+    assert causes_of(judge_readable, facts) == ((cause,) if cause else ())
+    assert evidence_of(judge_readable, facts)["where"] == "ODF"
+
+
+def test_a_readable_card_beside_an_unreadable_one_serves() -> None:
+    broken = card_state(reading=Reading.UNREADABLE, slot_name="other")
+    slots = pcsc(slot(atr=CPS3, name="other"), ready(CPS3))
+    facts = bag(slots, CardStates(cards=(broken, card_state())))
+    assert causes_of(judge_readable, facts) == ()
+
+
+@pytest.mark.parametrize("update", Update)
+def test_an_interrupted_update_is_the_cause(update: Update) -> None:
+    facts = bag(*read_card(card_state(update=update)))
+    if update in (Update.NONE, Update.UNKNOWN):
+        with pytest.raises(NotApplicable):
+            causes_of(judge_updated, facts)
+        return
+    expected = ("card.update-interrupted",) if update is Update.INTERRUPTED else ()
+    assert causes_of(judge_updated, facts) == expected
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_without_an_answer_of_the_service_nothing_is_known(check: Check) -> None:
-    with pytest.raises(MissingFact) as missing:
-        list(check.judge(bag(missing={Pcsc: failed(Reason.DENIED)})))
-    assert missing.value.failure.reason is Reason.DENIED
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
-@quick
-@given(facts=bags(Pcsc))
-def test_no_fact_makes_it_raise(check: Check, facts: dict[type, Any]) -> None:
-    try:
-        found = causes_of(check.judge, Facts(facts))
-    except MissingFact:
-        return
-    assert len(found) <= 1
-    assert set(found) <= set(check.causes)
+    missing = dict.fromkeys(check.uses, failed(Reason.DENIED))
+    with pytest.raises(MissingFact) as raised:
+        list(check.judge(bag(missing=missing)))
+    assert raised.value.failure.reason is Reason.DENIED

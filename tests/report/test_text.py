@@ -9,15 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagcps import registry, scenario
-from diagcps.examination import Examination, assemble
+from diagcps.examination import Examination
 from diagcps.model import Outcome, Platform, Verdict
-from diagcps.probes import BUILT_IN, saved_probes
-from diagcps.profiles import choose
 from diagcps.report.base import EvidenceLine, Local, Report
 from diagcps.report.text import plain, render, verdict_sentence
 from diagcps.words import LANGUAGES
-from tests.builders import secret
+from tests.builders import secret, simulated
 from tests.strategies import quick
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
@@ -25,14 +22,7 @@ each_language = pytest.mark.parametrize("language", LANGUAGES)
 
 async def examined(name: str) -> Examination:
     """An examination of the scenario `name` that has run."""
-    saved = scenario.load(name)
-    made = assemble(
-        registry=registry.load(BUILT_IN, installed=False),
-        probes={probe.gives: probe for probe in saved_probes(saved.facts)},
-        profile=choose("psc-card"),
-        world=scenario.saved_world(saved),
-        simulated=True,
-    )
+    made = simulated(name)
     await made.runner.run()
     return made
 

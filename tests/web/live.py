@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
-from diagcps import probes, profiles, registry, scenario
+from diagcps import probes, profiles, registry, replay, scenario
 from diagcps.check import Probe
 from diagcps.examination import Examination, assemble
 from diagcps.model import Verdict
+from diagcps.scenario import Scenario
 from diagcps.snapshot import Snapshot
 from diagcps.web import server
 from diagcps.web.agent import Agent
@@ -41,15 +42,19 @@ def built_in() -> registry.Registry:
 
 
 def examine(
-    facts: Snapshot, *, simulated: bool = True, more: Sequence[Probe[Any]] = ()
+    subject: Snapshot | Scenario, *, simulated: bool = True, more: Sequence[Probe[Any]] = ()
 ) -> Examination:
-    """The examination of a saved workstation, with the built-in checks."""
-    sources = {each.gives: each for each in (*probes.saved_probes(facts.facts), *more)}
+    """The examination of a saved or a simulated workstation, with the built-in checks."""
+    if isinstance(subject, Scenario):
+        sources, world = subject.probes(), subject.world
+    else:
+        sources = {each.gives: each for each in probes.saved_probes(subject.facts)}
+        world = replay.saved_world(subject)
     return assemble(
         registry=built_in(),
-        probes=sources,
+        probes={**sources, **{each.gives: each for each in more}},
         profile=profiles.choose(profiles.DEFAULT),
-        world=scenario.saved_world(facts),
+        world=world,
         simulated=simulated,
     )
 

@@ -23,7 +23,7 @@ class Plastic:
     """A program has presented the code porteur and nobody has reset the card since."""
     family: str = "cps"
     """cps, cpf, cpe or cpa: the card type extension of the certificates."""
-    identifier: str = "899700000012"
+    identifier: str = "899700000013"
     """The national identifier, its kind first: the common name of the holder."""
     profession: str = "Médecin"
     authority: str = "production"

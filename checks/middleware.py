@@ -1,0 +1,212 @@
+"""Does the library that browsers use show the card, and the same card as our own reading?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagcps.api import (
+    Area,
+    AuthenticationCertificates,
+    CardKind,
+    CardState,
+    CardStates,
+    CauseId,
+    Check,
+    CheckId,
+    Evidence,
+    Facts,
+    Finding,
+    Level,
+    Library,
+    LibraryState,
+    LibraryToken,
+    NotApplicable,
+    OtherCertificates,
+    Pcsc,
+    Reading,
+    Role,
+    Service,
+    Session,
+    SessionKind,
+    SlotState,
+    recognise,
+)
+
+from ._slots import best_card, of_card
+
+_ABSENT = CauseId("middleware.absent")
+_WRONG_ARCH = CauseId("middleware.wrong-arch")
+_LOAD_FAILED = CauseId("middleware.load-failed")
+_NOT_RESPONDING = CauseId("middleware.not-responding")
+_NOT_SEEN = CauseId("middleware.card-not-seen")
+_TOO_OLD = CauseId("middleware.too-old-for-cps4")
+_CACHE = CauseId("middleware.cache-corrupt")
+_NO_PSS = CauseId("middleware.no-pss")
+_MUTE = CauseId("card.mute")
+_IN_USE = CauseId("reader.in-use")
+_INTERRUPTED = CauseId("card.update-interrupted")
+_STALE = CauseId("session.stale-card")
+
+_TOKEN_NOT_RECOGNIZED = 0xE1
+_BAD_UPDATE = 0x80000001
+"""CKR_ASIP_BAD_EF_ACTUA: the vendor's own code for an interrupted « actualisation »."""
+_RSA_PKCS_PSS = 0x0D
+
+_STATES = {
+    LibraryState.ABSENT: _ABSENT,
+    LibraryState.WRONG_ARCHITECTURE: _WRONG_ARCH,
+    LibraryState.LOAD_FAILED: _LOAD_FAILED,
+}
+
+
+def judge_present(facts: Facts) -> Iterator[Finding | Evidence]:
+    """The library is there and loads."""
+    library = facts[Library]
+    if library.path.value:
+        yield Evidence(key="library", value=library.path, source="file")
+    if library.architectures:
+        value = ", ".join(library.architectures)
+        yield Evidence(key="architectures", value=value, source="file")
+    if library.detail is not None:
+        yield Evidence(key="loader", value=library.detail, source="loader")
+    if library.state in _STATES:
+        yield Finding(cause=_STATES[library.state])
+
+
+def judge_responds(facts: Facts) -> Iterator[Finding | Evidence]:
+    """The library answers. What makes it wait is the root: a mute card, one that others keep."""
+    library = facts[Library]
+    if library.version:
+        yield Evidence(key="library-version", value=library.version, source="C_GetInfo")
+    if library.state in (LibraryState.READ, *_STATES):
+        return
+    yield Evidence(key="library-state", value=library.state.value, source=library.call or "process")
+    if library.code:
+        yield Evidence(key="code", value=f"0x{library.code:08X}", source=library.call)
+    if library.state is not LibraryState.NOT_RESPONDING:
+        yield Finding(cause=_LOAD_FAILED)
+        return
+    slots = {slot.state for slot in facts[Pcsc].slots}
+    cards = {card.reading for card in facts[CardStates].cards}
+    if SlotState.MUTE in slots or Reading.SILENT in cards:
+        yield Finding(cause=_MUTE)
+    elif SlotState.HELD in slots or Reading.HELD in cards:
+        yield Finding(cause=_IN_USE)
+    else:
+        yield Finding(cause=_NOT_RESPONDING)
+
+
+def _token_of(card: CardState, library: Library) -> LibraryToken | None:
+    """The token with the card's serial number, which the library may follow by its check digit."""
+    serial = card.serial.value if card.serial else ""
+    for slot in library.slots:
+        if slot.token and serial and slot.token.serial.value.strip().startswith(serial):
+            return slot.token
+    return None
+
+
+def _card(facts: Facts) -> CardState:
+    card = best_card(facts[Pcsc], facts[CardStates].cards)
+    if card is None:
+        raise NotApplicable
+    return card
+
+
+def judge_sees_card(facts: Facts) -> Iterator[Finding | Evidence]:
+    """The library shows the card that our own reading read."""
+    card, library = _card(facts), facts[Library]
+    tokens = [slot.token for slot in library.slots if slot.token]
+    yield Evidence(key="tokens", value=len(tokens), source="C_GetTokenInfo")
+    codes = {slot.code for slot in library.slots if slot.code}
+    for code in sorted(codes):
+        yield Evidence(key="code", value=f"0x{code:08X}", source="C_GetTokenInfo")
+    token = _token_of(card, library)
+    if token is not None:
+        yield Evidence(key="token-flags", value=f"0x{token.flags:08X}", source="C_GetTokenInfo")
+        if token.code == _BAD_UPDATE:
+            yield Evidence(key="code", value=f"0x{token.code:08X}", source="C_OpenSession")
+            yield Finding(cause=_INTERRUPTED)
+    elif recognise(card.atr) is CardKind.CPS4 and _TOKEN_NOT_RECOGNIZED in codes:
+        # The library knows a card by its answer to reset: that of a CPS4 is known from 5.2 on.
+        yield Finding(cause=_TOO_OLD)
+    elif tokens and facts[Session].kind in (SessionKind.RDP, SessionKind.CITRIX):
+        yield Finding(cause=_STALE)
+    else:
+        yield Finding(cause=_NOT_SEEN)
+
+
+def judge_agrees(facts: Facts) -> Iterator[Finding | Evidence]:
+    """The library shows the certificates that the card holds, and no others."""
+    card = _card(facts)
+    token = _token_of(card, facts[Library])
+    first = of_card(card, facts[AuthenticationCertificates].cards)
+    rest = of_card(card, facts[OtherCertificates].cards)
+    if token is None or token.code or first is None:
+        raise NotApplicable
+    shown = {each.value for each in token.certificates}
+    held = {each.fingerprint.value for each in (*first.found, *(rest.found if rest else ()))}
+    needed = {e.fingerprint.value for e in first.found if e.role is Role.AUTHENTICATION}
+    yield Evidence(key="certificates-shown", value=len(shown), source="C_FindObjects")
+    yield Evidence(key="certificates-held", value=len(held), source="card")
+    yield Evidence(key="certificates-same", value=len(shown & held), source="SHA-256")
+    is_whole = first.reading is Reading.READ and (rest is None or rest.reading is Reading.READ)
+    if not needed <= shown or (is_whole and shown != held):
+        yield Finding(cause=_CACHE)
+
+
+def judge_pss(facts: Facts) -> Iterator[Finding | Evidence]:
+    """The card signs as TLS 1.3 asks; without, it cannot serve where nothing older is taken."""
+    token = _token_of(_card(facts), facts[Library])
+    if token is None or not token.mechanisms:
+        raise NotApplicable
+    signs = _RSA_PKCS_PSS in token.mechanisms
+    yield Evidence(key="rsa-pss", value=signs, source="C_GetMechanismList")
+    if not signs:
+        yield Finding(cause=_NO_PSS, level=Level.KO if facts[Service].only_tls13 else None)
+
+
+_SEEN = (Pcsc, CardStates, Library)
+
+PRESENT = Check(
+    id=CheckId("middleware.present"),
+    area=Area.MIDDLEWARE,
+    judge=judge_present,
+    uses=(Library,),
+    causes=tuple(_STATES.values()),
+)
+
+RESPONDS = Check(
+    id=CheckId("middleware.responds"),
+    area=Area.MIDDLEWARE,
+    judge=judge_responds,
+    uses=(Library, Pcsc, CardStates),
+    needs=(CheckId("middleware.present"),),
+    causes=(_LOAD_FAILED, _NOT_RESPONDING, _MUTE, _IN_USE),
+)
+
+SEES_CARD = Check(
+    id=CheckId("middleware.sees-card"),
+    area=Area.MIDDLEWARE,
+    judge=judge_sees_card,
+    uses=(*_SEEN, Session),
+    needs=(CheckId("middleware.responds"), CheckId("card.readable"), CheckId("reader.contact")),
+    causes=(_NOT_SEEN, _TOO_OLD, _STALE, _INTERRUPTED),
+)
+
+AGREES = Check(
+    id=CheckId("middleware.agrees"),
+    area=Area.MIDDLEWARE,
+    judge=judge_agrees,
+    uses=(*_SEEN, AuthenticationCertificates, OtherCertificates),
+    needs=(CheckId("middleware.sees-card"), CheckId("certificate.present")),
+    causes=(_CACHE,),
+)
+
+PSS = Check(
+    id=CheckId("middleware.pss"),
+    area=Area.MIDDLEWARE,
+    judge=judge_pss,
+    uses=(*_SEEN, Service),
+    needs=(CheckId("middleware.sees-card"),),
+    causes=(_NO_PSS,),
+)

@@ -1,0 +1,274 @@
+"""The PKCS#11 library that browsers use, read in a process that is ended when it hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from diagcps.card import binary
+from diagcps.facts import Library, LibrarySlot, LibraryState, LibraryToken
+from diagcps.host.common import printable
+from diagcps.model import Private, PrivateKind, ProbeTimeout, ProbeUnavailable
+from diagcps.threads import DaemonThreads
+
+Item = TypeVar("Item")
+
+_MESSAGE_BYTES_AT_MOST = 1 << 20
+_TEXT_AT_MOST = 500
+_ENDING_S = 2.0
+_HOME = Path(__file__).parents[2]
+"""The folder that holds this package: Python looks for modules where such a process starts, which
+must not be a folder that others write to."""
+
+_NEEDED = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
+        *("LD_LIBRARY_PATH", "PCSCLITE_CSOCK_NAME", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"),
+        *(
+            "SYSTEMROOT",
+            "SYSTEMDRIVE",
+            "WINDIR",
+            "COMSPEC",
+            "TEMP",
+            "TMP",
+            "PROCESSOR_ARCHITECTURE",
+        ),
+        *("ALLUSERSPROFILE", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)", "USERPROFILE"),
+        *("APPDATA", "LOCALAPPDATA", "USERNAME", "USERDOMAIN", "COMPUTERNAME", "SESSIONNAME"),
+    }
+)
+"""What a library and the loader look at; anything else may be a secret of another program."""
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}|-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """The process is about to make this call."""
+
+    call: str
+
+
+class NotUnderstood(ProbeUnavailable):
+    """What came from the process is no message: a library wrote over it, or on its pipe."""
+
+
+def own_command() -> tuple[str, ...]:
+    """The hidden command of this very program that reads a library; a frozen one has no modules."""
+    if getattr(sys, "frozen", False):
+        return (sys.executable, "_read-library")
+    return (sys.executable, "-m", "diagcps", "_read-library")
+
+
+class Pkcs11Library:
+    """`Libraries` on the first of `paths` that is there.
+
+    `given` says that the person named it: that it is not there is then a failure of its own.
+    """
+
+    LIMIT_S: ClassVar[float] = 10.0
+    """Seconds that one call may take. A slow card needs as much for all calls together (6.8 s for
+    a cold CPS3), two such cards more: their library responds nevertheless."""
+
+    def __init__(
+        self, paths: tuple[str, ...], *, given: bool = False, command: tuple[str, ...] | None = None
+    ) -> None:
+        self._paths = paths
+        self._given = given
+        self._command = own_command() if command is None else command
+        self._threads = DaemonThreads()
+
+    async def read(self) -> Library:
+        """See `Libraries.read`. Raises ProbeUnavailable, or ProbeTimeout, when the process could
+        not be started or came to no call, and NotUnderstood."""
+        found = await self._threads.run(self._find)
+        if found.state is not LibraryState.READ:
+            return found
+        return replace(
+            await self._read_in_child(found.path.value),
+            path=found.path,
+            architectures=found.architectures,
+        )
+
+    def _find(self) -> Library:
+        """Where the library is and what it is for: `READ` means no more than that it may be."""
+        path = next((path for path in self._paths if self._given or _is_there(path)), None)
+        if path is None:
+            return Library(state=LibraryState.ABSENT, path=Private(PrivateKind.PATH, ""))
+        path = str(Path(path).absolute())
+        kinds, ours = binary.of_file(path), binary.of_this_process()
+        fits = not kinds or not ours or not set(ours).isdisjoint(kinds)
+        return Library(
+            state=LibraryState.READ if fits else LibraryState.WRONG_ARCHITECTURE,
+            path=Private(PrivateKind.PATH, path),
+            architectures=kinds,
+        )
+
+    async def _read_in_child(self, path: str) -> Library:
+        call, answer, hung = "", None, False
+        process = await self._start()
+        try:
+            async with asyncio.timeout(self.LIMIT_S) as limit:
+                async for message in _answers(process, path):
+                    if isinstance(message, Library):
+                        answer = message
+                    else:
+                        call = message.call
+                    limit.reschedule(asyncio.get_running_loop().time() + self.LIMIT_S)
+        except TimeoutError:
+            hung = True
+        finally:
+            await _end(process)
+        # A library that fails when it is put away has shown what it had to show.
+        if answer is not None:
+            return answer
+        if not call:
+            raise ProbeTimeout if hung else ProbeUnavailable("the reading process did not start")
+        state = LibraryState.NOT_RESPONDING if hung else LibraryState.CRASHED
+        return Library(state=state, path=Private(PrivateKind.PATH, path), call=call)
+
+    async def _start(self) -> Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                cwd=_HOME,
+                env={name: value for name, value in os.environ.items() if name.upper() in _NEEDED},
+                # A library's own processes end with it, and none asks on the person's terminal.
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except OSError as error:
+            raise ProbeUnavailable(f"the reading process: {error}") from error
+
+
+async def _answers(process: Process, path: str) -> AsyncIterator[Called | Library]:
+    """What the process says until it ends. Raises NotUnderstood.
+
+    Its standard input stays open: the process ends itself when that is closed.
+    """
+    if process.stdin is None or process.stdout is None:
+        raise ProbeUnavailable("no pipe")
+    request = json.dumps({"path": path}).encode()
+    process.stdin.write(len(request).to_bytes(4, "big") + request)
+    while True:
+        try:
+            size = int.from_bytes(await process.stdout.readexactly(4), "big")
+            if size > _MESSAGE_BYTES_AT_MOST:
+                raise NotUnderstood("a message of the reading process is too long")
+            data = await process.stdout.readexactly(size)
+        except asyncio.IncompleteReadError:
+            return
+        yield parse_message(data)
+
+
+async def _end(process: Process) -> None:
+    """Ends the process, and those that it started, wherever they hang."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+    if process.stdin is not None:
+        process.stdin.close()
+    # A driver may keep a process from ending: it is then the system's to end.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_ENDING_S):
+            await process.wait()
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is such a file, be it one that this user may not see."""
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def parse_message(data: bytes) -> Called | Library:
+    """The message that the process sent, its length taken off. Raises NotUnderstood.
+
+    `path` and `architectures` of a library are left empty: the process is not asked for them.
+    """
+    try:
+        message = json.loads(data)
+        if "call" in message:
+            return Called(call=_text(message["call"]))
+        return _library(message["result"])
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise NotUnderstood(f"the reading process said nonsense: {type(error).__name__}") from error
+
+
+def _library(result: Mapping[str, Any]) -> Library:
+    detail = result.get("detail")
+    return Library(
+        state=LibraryState(result["state"]),
+        path=Private(PrivateKind.PATH, ""),
+        description=_text(result.get("description", "")),
+        version=_text(result.get("version", "")),
+        call=_text(result.get("call", "")),
+        code=_number(result.get("code", 0)),
+        detail=None if detail is None else Private(PrivateKind.TEXT, _text(detail)),
+        slots=_tuple(result.get("slots", []), _slot),
+    )
+
+
+def _slot(slot: Mapping[str, Any]) -> LibrarySlot:
+    token = slot.get("token")
+    return LibrarySlot(
+        description=Private(PrivateKind.READER, _text(slot["description"])),
+        token=None if token is None else _token(token),
+        code=_number(slot.get("code", 0)),
+    )
+
+
+def _token(token: Mapping[str, Any]) -> LibraryToken:
+    return LibraryToken(
+        serial=Private(PrivateKind.SERIAL, _text(token["serial"])),
+        model=_text(token["model"]),
+        flags=_number(token["flags"]),
+        certificates=_tuple(token["certificates"], _fingerprint),
+        mechanisms=_tuple(token["mechanisms"], _number),
+        code=_number(token["code"]),
+    )
+
+
+def _fingerprint(value: object) -> Private:
+    if not isinstance(value, str) or not _FINGERPRINT.fullmatch(value):
+        raise ValueError("not a fingerprint")
+    return Private(PrivateKind.CERTIFICATE, value)
+
+
+def _tuple(values: object, item: Callable[[Any], Item]) -> tuple[Item, ...]:
+    if not isinstance(values, list):
+        raise TypeError("not a list")
+    return tuple(item(value) for value in values)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return printable(value)[:_TEXT_AT_MOST]
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 0xFFFFFFFF:
+        raise ValueError("not an unsigned number of 32 bits")
+    return value

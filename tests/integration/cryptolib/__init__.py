@@ -1,0 +1,1 @@
+"""The official library of the CPS, driven on simulated cards."""
