@@ -86,7 +86,7 @@ def judge_readable(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Evidence(key="serial", value=card.serial, source="EF.SN")
     yield from trouble(card.where, card.detail)
     if card.reading is not Reading.READ:
-        yield Finding(cause=ENDED[card.reading], params={"where": card.where})
+        yield Finding(cause=ENDED[card.reading])
 
 
 def judge_updated(facts: Facts) -> Iterator[Finding | Evidence]:

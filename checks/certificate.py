@@ -17,6 +17,7 @@ from diagcps.api import (
     Facts,
     Family,
     Finding,
+    Level,
     MissingFact,
     Moment,
     NotApplicable,
@@ -144,7 +145,9 @@ def judge_signature(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Evidence(key="not-after", value=last, source=source)
     if rest is not None and rest.reading is not Reading.READ:
         yield from trouble(rest.where, rest.detail)
-        yield Finding(cause=ENDED[rest.reading])
+        # The person is recognised by the other certificate: this one is not needed for that.
+        damaged = rest.reading is Reading.UNREADABLE
+        yield Finding(cause=ENDED[rest.reading], level=Level.WARN if damaged else None)
     elif not others:
         raise NotApplicable
 

@@ -62,7 +62,7 @@ _STATES = {
 def judge_present(facts: Facts) -> Iterator[Finding | Evidence]:
     """The library is there and loads."""
     library = facts[Library]
-    if library.path.value:
+    if library.state is not LibraryState.ABSENT:
         yield Evidence(key="library", value=library.path, source="file")
     if library.architectures:
         value = ", ".join(library.architectures)

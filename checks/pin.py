@@ -32,7 +32,7 @@ _PUK_LOW = CauseId("puk.tries-low")
 
 _USUAL_TRIES = 3
 """Where the card does not say: three wrong codes block it (ANS; Cryptolib CPS 5.2.2, CPS4)."""
-_ONE = 1
+_ONE, _TWO = 1, 2
 
 
 def _is_dead(code: Code | None) -> bool:
@@ -64,7 +64,7 @@ def judge_pin(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Finding(cause=_PUK_BLOCKED if _is_dead(card.puk) else _PIN_BLOCKED)
     elif card.pin.left == _ONE:
         yield Finding(cause=_LAST_TRY)
-    elif card.pin.left < (card.pin.most or _USUAL_TRIES):
+    elif card.pin.left == _TWO < (card.pin.most or _USUAL_TRIES):
         yield Finding(cause=_TRIES_LOW)
 
 

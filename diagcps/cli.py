@@ -9,16 +9,15 @@ import gc
 import os
 import sys
 import time
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from diagcps import __version__
 from diagcps.model import CheckId, DiagError, OutputError, UsageError
+from diagcps.options import COMMANDS, LATER, apply_config, parser
 from diagcps.profiles import DEFAULT
 from diagcps.words import LANGUAGES
 
@@ -30,115 +29,6 @@ if TYPE_CHECKING:
     from diagcps.registry import Registry
 
 EXIT_USAGE, EXIT_CANNOT_WRITE, EXIT_INTERRUPTED, EXIT_BUG = 64, 74, 130, 70
-
-COMMANDS = ("serve", "check", "list", "explain", "snapshot", "simulate")
-
-LATER = (
-    "decode", "report", "unblock", "change-code", "try-card",
-    "register", "unregister", "ticket", "fleet",
-)  # fmt: skip
-"""Commands that belong to the contract and need a part of the tool which is not built yet."""
-
-FORMATS = ("text", "json")
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, with the project's exit code for wrong usage and one line for the person."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises UsageError."""
-        raise UsageError(message)
-
-
-def _parser() -> _Parser:
-    everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    version = f"diagcps {__version__}"
-    everywhere.add_argument("--version", action="version", version=version)
-    everywhere.add_argument("--verbose", action="store_true", help="write a log file")
-    everywhere.add_argument("--config", type=Path, metavar="FILE", help="options from a TOML file")
-    everywhere.add_argument("--lang", choices=LANGUAGES, help="language (default: fr)")
-    everywhere.add_argument(
-        "--checks-dir", type=Path, action="append", metavar="DIR", help="more checks, from a folder"
-    )
-    everywhere.add_argument(
-        "--trust-anchors", type=Path, metavar="FILE", help="other authorities, for a proof"
-    )
-    everywhere.add_argument(
-        "--pkcs11-module", metavar="PATH|none", help="another PKCS#11 library, or none"
-    )
-
-    question = "Can this workstation use the French health professional card?"
-    parser = _Parser(prog="diagcps", description=question, parents=[everywhere])
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-
-    what = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    what.add_argument("--profile", metavar="ID", help="what the workstation is for")
-    what.add_argument("--scenario", metavar="NAME", help="a simulated workstation")
-
-    serve = commands.add_parser("serve", parents=[everywhere, what], help="open the page (default)")
-    _serve_options(serve)
-    _serve_options(parser)
-    # Without a command, `diagcps` serves: it takes the options of `serve`.
-    parser.add_argument("--profile", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    parser.add_argument("--scenario", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-
-    check = commands.add_parser(
-        "check", parents=[everywhere, what], help="diagnose in the terminal"
-    )
-    check.add_argument("--only", action="append", metavar="CHECK", help="a check or an area")
-    check.add_argument("--format", choices=FORMATS, default="text")
-    check.add_argument("--output", type=Path, metavar="FILE")
-    check.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="limit for each fact")
-    check.add_argument("--replay", type=Path, metavar="FILE", help="judge a saved workstation")
-
-    listed = commands.add_parser("list", parents=[everywhere], help="what there is")
-    listed.add_argument("what", choices=("checks", "causes", "profiles", "scenarios", "endpoints"))
-    listed.add_argument("--format", choices=FORMATS, default="text")
-
-    explain = commands.add_parser("explain", parents=[everywhere], help="what a cause means")
-    explain.add_argument("cause", nargs="?", metavar="CAUSE")
-    explain.add_argument("--search", metavar="WORDS", help="find causes by their words")
-
-    snapshot = commands.add_parser("snapshot", parents=[everywhere, what], help="save the facts")
-    snapshot.add_argument("--output", type=Path, metavar="FILE", required=True)
-    snapshot.add_argument("--shareable", action="store_true", help="without private values")
-
-    simulate = commands.add_parser(
-        "simulate", parents=[everywhere], help="put simulated cards into virtual readers"
-    )
-    simulate.add_argument("scenario", metavar="SCENARIO")
-    simulate.add_argument(
-        "--vpcd", type=_address, default=("127.0.0.1", 35963), metavar="HOST:PORT",
-        help="the first virtual reader of vsmartcard (default: 127.0.0.1:35963)",
-    )  # fmt: skip
-    return parser
-
-
-def _serve_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=_port, metavar="N", default=argparse.SUPPRESS)
-    parser.add_argument("--no-browser", action="store_true", default=argparse.SUPPRESS,
-                        help="print the one-time address instead")  # fmt: skip
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError("between 0 and 3600 seconds")
-    return seconds
-
-
-def _port(text: str | int) -> int:
-    port = int(text)
-    if not 1024 <= port <= 65535:
-        raise argparse.ArgumentTypeError("between 1024 and 65535")
-    return port
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host:
-        raise argparse.ArgumentTypeError("HOST:PORT")
-    return host, _port(port)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -179,8 +69,8 @@ def _main(arguments: list[str]) -> int:
     command = next((word for word in arguments if word in (*COMMANDS, *LATER)), None)
     if command in LATER:
         raise UsageError(f"the command {command} comes with a later version")
-    options = _parser().parse_args(arguments)
-    _apply_config(options)
+    options = parser().parse_args(arguments)
+    apply_config(options)
     from diagcps import logs
 
     logs.configure(verbose=getattr(options, "verbose", False))
@@ -197,48 +87,6 @@ def _main(arguments: list[str]) -> int:
             return _simulate(options)
         case _:
             return _serve(options)
-
-
-def _apply_config(options: argparse.Namespace) -> None:
-    """Fills what the command line left open from the file of `--config`. Raises UsageError."""
-    path: Path | None = getattr(options, "config", None)
-    if path is None:
-        return
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from error
-    for key, value in data.items():
-        if key not in _CONFIG:
-            raise UsageError(f"{path}: {key} is no option")
-        try:
-            option = _CONFIG[key](value)
-        except (argparse.ArgumentTypeError, TypeError, ValueError) as error:
-            raise UsageError(f"{path}: {key}: {error}") from error
-        if not hasattr(options, key):
-            setattr(options, key, option)
-
-
-def _known_language(value: object) -> str:
-    if value not in LANGUAGES:
-        raise ValueError(f"none of {', '.join(LANGUAGES)}")
-    return str(value)
-
-
-def _paths(value: object) -> list[Path]:
-    if not isinstance(value, list):
-        raise TypeError("not a list of folders")
-    return [Path(folder) for folder in value]
-
-
-_CONFIG: dict[str, Callable[[Any], object]] = {
-    "lang": _known_language,
-    "profile": str,
-    "port": _port,
-    "checks_dir": _paths,
-}
 
 
 def _language(options: argparse.Namespace) -> str:

@@ -84,8 +84,7 @@ def assemble(
     moment: datetime | None = None,
 ) -> Examination:
     """An examination of `world` for `profile`; with `named`, of those checks alone."""
-    wanted = named or [check.id for check in registry.checks if profile.covers(check)]
-    checks = registry.select(wanted)
+    checks = registry.select(named or _covered(registry.checks, profile))
 
     def judge(results: Mapping[CheckId, CheckResult]) -> Diagnosis:
         return diagnose(
@@ -109,3 +108,13 @@ def assemble(
         moment=moment,
         remedies=Remedies(registry.content),
     )
+
+
+def _covered(checks: tuple[Check, ...], profile: Profile) -> list[CheckId]:
+    """The checks of the areas that count, but those that need one of another area."""
+    left = {check.id: check for check in checks if profile.covers(check)}
+    known = {check.id for check in checks}
+    while lacking := [c.id for c in left.values() if any(n in known - {*left} for n in c.needs)]:
+        for id_ in lacking:
+            del left[id_]
+    return list(left)

@@ -7,6 +7,7 @@ A missing word shows its own id rather than nothing, and never stops a diagnosis
 from __future__ import annotations
 
 import logging
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from diagcps.model import CauseId, CheckId, Platform, RemedyId
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +65,8 @@ class Words:
         entry = self._entry("cause", id_)
         meaning = entry.get("meaning", "")
         if params and "meaning_named" in entry:
-            meaning = _fill(entry["meaning_named"], params)
+            said = {key: self.date(value) for key, value in params.items()}
+            meaning = _fill(entry["meaning_named"], said)
         return CauseWords(title=entry.get("title", id_), meaning=meaning)
 
     def remedy(self, id_: RemedyId, platform: Platform) -> RemedyWords:
@@ -83,6 +87,18 @@ class Words:
         title: str = self._entry("area", area).get("title", area)
         return title
 
+    def note(self, area: str) -> str:
+        """What is said once of an area of checks; empty when there is nothing to say."""
+        note: str = self._entry("area", area).get("note", "")
+        return note
+
+    def date(self, value: str) -> str:
+        """A day (ISO 8601) as people write it in this language; anything else as it is."""
+        if not _DAY.fullmatch(value):
+            return value
+        year, month, day = value.split("-")
+        return f"{day}/{month}/{year}" if self.language == "fr" else value
+
     def evidence(self, key: str) -> str:
         """The label of one piece of evidence."""
         label: str = self._entry("evidence", key).get("label", key)
@@ -91,7 +107,7 @@ class Words:
     def value(self, key: str, value: str) -> str:
         """What a value of a piece of evidence is called; itself where it needs no word."""
         said = self._entry("value", key).get(value, value)
-        return said if isinstance(said, str) else value
+        return self.date(said) if isinstance(said, str) else value
 
     def _entry(self, table: str, key: str) -> Mapping[str, Any]:
         entry = self._all().get(table, {}).get(key, {})

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from diagcps import __version__, cli, scenario
+from diagcps import __version__, options, scenario
 from diagcps.check import Area
 from diagcps.cli import main
 from diagcps.model import Level, Outcome, Owner, Reason, Verdict
@@ -411,7 +411,7 @@ def test_wrong_use_is_one_line_and_64(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", cli.LATER)
+@pytest.mark.parametrize("command", options.LATER)
 def test_a_command_of_a_later_version_says_so(run: Run, command: str) -> None:
     assert assert_refused(run(command, "--any", "thing")) == (
         f"diagcps: the command {command} comes with a later version\n"

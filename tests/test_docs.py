@@ -16,7 +16,7 @@ from typing import get_args
 
 import pytest
 
-from diagcps import cli, events, facts, probes, registry
+from diagcps import cli, events, facts, options, probes, registry
 from diagcps.card.atr import recognise
 from diagcps.card.codes import PcscCode
 from diagcps.check import Check, Probe
@@ -75,12 +75,12 @@ def test_every_fact_is_documented(kind: str) -> None:
     assert _is_named(kind)
 
 
-@pytest.mark.parametrize("option", sorted(set(_options(cli._parser()))))
+@pytest.mark.parametrize("option", sorted(set(_options(options.parser()))))
 def test_every_command_and_option_is_documented(option: str) -> None:
     assert _is_named(option)
 
 
-@pytest.mark.parametrize("key", sorted(cli._CONFIG))
+@pytest.mark.parametrize("key", sorted(options.CONFIG))
 def test_every_key_of_the_configuration_is_documented(key: str) -> None:
     assert _is_named(key)
 

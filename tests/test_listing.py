@@ -38,7 +38,7 @@ def test_everything_there_is_is_listed() -> None:
 
 def test_what_comes_later_says_so() -> None:
     rows = {row["id"]: row["later"] for row in listing.rows("scenarios", "fr")}
-    assert (rows["vitale"], rows["pin-blocked"]) == (False, True)
+    assert (rows["vitale"], rows["offline"]) == (False, True)
     rows = {row["id"]: row["later"] for row in listing.rows("profiles", "fr")}
     assert (rows["psc-card"], rows["tom"]) == (False, True)
     text = listing.text(listing.rows("profiles", "fr"))
@@ -104,7 +104,7 @@ def test_steps_that_differ_are_given_for_each_system_of_the_cause() -> None:
 
 
 def test_a_cause_that_is_not_detailed_yet_says_so() -> None:
-    assert "does not detail this cause yet" in listing.explain("pin.blocked", "en")
+    assert "does not detail this cause yet" in listing.explain("network.offline", "en")
 
 
 @pytest.mark.parametrize("cause", ["", "card", "no.such", "CARD.ABSENT", "a\nb"])

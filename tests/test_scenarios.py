@@ -70,7 +70,7 @@ TABLE: dict[str, tuple[str | None, str, int]] = {
     "service-not-responding": ("pcsc.not-responding", *NOT_READY),
     "service-stopped": ("pcsc.service-stopped", *NOT_READY),
     "several-cards": ("card.several", *WARNINGS),
-    "signature-damaged": ("card.unreadable", *NOT_READY),
+    "signature-damaged": ("card.unreadable", *WARNINGS),
     "stale-session": ("session.stale-card", *WARNINGS),
     "test-card": ("card.test", *NOT_READY),
     "tool-incomplete": ("tool.incomplete", "undetermined", 3),

@@ -36,6 +36,7 @@ _CPS4_APPLET = bytes.fromhex("8025000001FF0100")
 _ISSUER = "8025000001"
 
 _NOT_FOUND = (0x6A82, 0x6A83)
+_NO_SUCH_DATA = 0x6A88
 _BLOCKED = 0x6983
 _TRIES = 0x63C0
 _LARGEST_FILE = 16 * 1024
@@ -134,7 +135,7 @@ class Cps(ABC):
         while len(content) < wanted:
             asked = min(self._chunk, wanted - len(content))
             part = self._read_binary(offset + len(content), asked)
-            if part.status == WRONG_OFFSET and content:
+            if part.status == WRONG_OFFSET:
                 break
             if part.status not in (OK, END_OF_FILE):
                 raise CardUnreadable(f"READ BINARY {part.word}")
@@ -161,11 +162,16 @@ class Cps3(Cps):
     def code(self, reference: int) -> Code:
         """See `Cps.code`: GET DATA with an extended header list (ISO/IEC 7816-4, 8.4.2).
 
-        The counters are those of the master file, which the serial number left selected.
+        The counters are those of the master file, which the file of the serial number left
+        selected; where it did not, the master file is selected first.
         """
         with at("GET DATA"):
             template = bytes((0x4D, 0x08, 0x70, 0x06, 0xBF, 0x81, reference, 0x02, 0xA0, 0x80))
-            answer = exchange(self._transmit, b"\x00\xcb\x3f\xff\x0a" + template)
+            command = b"\x00\xcb\x3f\xff\x0a" + template
+            answer = exchange(self._transmit, command)
+            if answer.status == _NO_SUCH_DATA:
+                self._select(_MASTER)
+                answer = exchange(self._transmit, command)
             if answer.status != OK:
                 raise CardUnreadable(f"SW {answer.word}")
             values = find(answer.data, 0x70, 0xBF8100 | reference, 0xA0)
@@ -187,7 +193,8 @@ class Cps3(Cps):
                 return Update.INTERRUPTED
             if find(content, 0xEC, 0x81) is None:
                 return Update.UNKNOWN
-            return Update.COMPLETE if find(content, 0xEC, 0x82) else Update.INTERRUPTED
+            end = find(content, 0xEC, 0x82) or b""
+            return Update.COMPLETE if end.strip(b"\x00\xff") else Update.INTERRUPTED
         except NotOnCard:
             return Update.NONE
         except CardUnreadable:

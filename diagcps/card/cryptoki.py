@@ -196,7 +196,8 @@ class Cryptoki:
         self._do("C_Initialize", None)
 
     def finalize(self) -> None:
-        """Lets go of the cards: a process that only ends has them reset under other programs."""
+        """Lets go of the cards, so that nothing is in their way (C_Finalize): pcscd resets a card
+        whose transaction a process did not end."""
         self._do("C_Finalize", None)
 
     def info(self) -> tuple[str, str]:

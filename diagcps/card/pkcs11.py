@@ -183,8 +183,8 @@ async def _end(process: Process) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
-    if process.stdin is not None:
-        process.stdin.close()
+    # A process that a library detached may hold the pipes open; asyncio has no public word for this.
+    process._transport.close()  # type: ignore[attr-defined]
     # A driver may keep a process from ending: it is then the system's to end.
     with suppress(TimeoutError):
         async with asyncio.timeout(_ENDING_S):

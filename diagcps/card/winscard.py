@@ -121,6 +121,9 @@ class Winscard:
         def transmit(command: bytes) -> bytes:
             code, answer = api.SCardTransmit(card, header, list(command))
             _need("SCardTransmit", code)
+            # Success without a status word is none: some drivers say it of a card that was pulled.
+            if len(answer) < 2:
+                raise PcscError("SCardTransmit", PcscCode.SCARD_F_COMM_ERROR)
             return bytes(byte & 0xFF for byte in answer)
 
         try:

@@ -26,7 +26,8 @@ def test_the_codes_are_those_of_the_headers() -> None:
         (0x109, "ERROR_BROKEN_PIPE (0x00000109)"),
         (0x8010001D, "SCARD_E_NO_SERVICE (0x8010001D)"),
         (0x80100069, "SCARD_W_REMOVED_CARD (0x80100069)"),
-        (0x80100016, "0x80100016"),
+        (0x80100016, "SCARD_E_NOT_TRANSACTED (0x80100016)"),
+        (0x80100099, "0x80100099"),
     ],
 )
 def test_a_code_is_shown_with_the_name_that_it_has(code: int, shown: str) -> None:

@@ -82,7 +82,10 @@ def test_what_else_can_be_read_is_read_beside_the_damage(model: str) -> None:
     state = read(model=model, missing=("AODF",)).state
     assert state.serial is not None
     assert state.directories
-    assert read(model=model, corrupt=("EF.SN",)).state.pin is not None
+    for fault in ("missing", "corrupt"):
+        state = read(Plastic(model=model, **{fault: ("EF.SN",)})).state  # type: ignore[arg-type]
+        assert state.pin is not None
+        assert state.pin.left == 3
 
 
 @each_model

@@ -12,17 +12,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from diagcps.card import pkcs11
 from diagcps.card.pkcs11 import NotUnderstood, Pkcs11Library, own_command
 from diagcps.facts import Library, LibraryState, LibraryToken
 from diagcps.model import Private, PrivateKind, ProbeTimeout, ProbeUnavailable
+
+pytestmark = pytest.mark.timeout(20)
 
 SOURCE = Path(__file__).with_name("stub_pkcs11.c")
 ROOT = Path(__file__).parents[2]
@@ -81,6 +80,13 @@ def pid_in(path: Path) -> int:
         assert time.monotonic() < deadline, "the stub did not come that far"
         time.sleep(0.01)
     return int(path.read_text())
+
+
+def make_it_for_another_processor(path: Path) -> None:
+    """Writes ELFCLASS32 and EM_386 into the header of a library (System V ABI, chapter 4)."""
+    data = bytearray(path.read_bytes())
+    data[4:5], data[18:20] = b"\x01", b"\x03\x00"
+    path.write_bytes(data)
 
 
 def is_gone(pid: int) -> bool:
@@ -187,18 +193,17 @@ async def test_a_library_of_another_kind_failed_to_load(stub: Stub) -> None:
     assert "C_GetFunctionList" in library.detail.value
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="changes the header of an ELF file")
 async def test_a_library_for_another_processor_is_not_loaded(stub: Stub, tmp_path: Path) -> None:
     witness = tmp_path / "loaded"
-    path = Path(stub(AT_LOAD=f"say_pid({quoted(witness)})"))
-    data = bytearray(path.read_bytes())
-    data[4:5], data[18:20] = b"\x01", b"\x03\x00"  # ELFCLASS32, EM_386
-    path.write_bytes(data)
+    path = stub(AT_LOAD=f"say_pid({quoted(witness)})")
+    make_it_for_another_processor(Path(path))
 
-    library = await read(str(path))
+    library = await read(path)
 
     assert library == Library(
         state=LibraryState.WRONG_ARCHITECTURE,
-        path=Private(PrivateKind.PATH, str(path)),
+        path=Private(PrivateKind.PATH, path),
         architectures=("x86",),
     )
     assert not witness.exists()
@@ -234,6 +239,21 @@ async def test_processes_that_a_library_started_end_with_it(stub: Stub, tmp_path
 
     assert library.state is LibraryState.NOT_RESPONDING
     assert is_gone(pid_in(pid))
+
+
+@of_linux
+async def test_a_process_that_a_library_detached_does_not_keep_the_reading(
+    stub: Stub, tmp_path: Path
+) -> None:
+    pid = tmp_path / "pid"
+    detaches = f"if (fork() == 0) {{ setsid(); say_pid({quoted(pid)}); hang(); }}"
+
+    try:
+        library = await read(stub(AT_INITIALIZE=detaches))
+    finally:
+        os.kill(pid_in(pid), signal.SIGKILL)
+
+    assert library.state is LibraryState.READ
 
 
 async def test_a_library_that_is_slow_at_every_call_responds(stub: Stub) -> None:
@@ -334,7 +354,7 @@ async def test_a_library_without_a_slot_is_read(stub: Stub) -> None:
 
 
 async def test_slots_without_end_are_read_no_further_than_reason(stub: Stub) -> None:
-    library = await read(stub(SLOTS="1000000000", AT_TOKEN_INFO="return 0xE0"))
+    library = await read(stub(SLOTS="1000000000", AT_OPEN="return 0xE0"))
 
     assert library.state is LibraryState.READ
     assert 0 < len(library.slots) <= 64
@@ -517,5 +537,5 @@ def test_what_reads_a_library_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
 
-    heavy = {"aiohttp", "cryptography", "jinja2", "smartcard", "psutil", "diagcps.check"}
+    heavy = {"aiohttp", "cryptography", "jinja2", "smartcard", "psutil"}
     assert not heavy & set(done.stdout.split())

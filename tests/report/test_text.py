@@ -82,7 +82,7 @@ async def test_a_verdict_is_a_sentence_whole_or_partly(language: str, verdict: V
 
 
 async def test_the_person_is_told_that_no_try_was_spent() -> None:
-    assert (await text_of("mute-card")).rstrip().endswith("sends nothing to the Internet.")
+    assert (await text_of("mute-card")).rstrip().endswith("sends none of your data anywhere.")
 
 
 async def test_private_values_are_shown_to_their_owner() -> None:

@@ -29,6 +29,8 @@ _ATRS = {
     "new-cps": "3BAC00402A001225006480000510009000",
 }
 MOST_TRIES = 3
+"""Of each code, unless a scenario leaves more: a real code de déblocage had ten, and a hundred uses
+(OpenSC's issue 2217)."""
 CODE_BYTES = range(4, 9)
 """How long a code may be, without the FF that may follow it."""
 

@@ -21,6 +21,7 @@ from diagcps.card.iso7816 import OK, WRONG_OFFSET, Response
 from diagcps.card.simulator import files, pki
 from diagcps.card.simulator.base import Plastic
 from diagcps.card.simulator.command import ByteLine, Command
+from diagcps.card.simulator.crypto import raw
 from diagcps.card.simulator.der import tlv
 from diagcps.model import UsageError
 
@@ -298,9 +299,7 @@ def _signature(key: RSAPrivateKey, algorithm: int, digest: bytes) -> bytes | Non
 
 def _deciphered(key: RSAPrivateKey, cryptogram: bytes) -> bytes | None:
     """RSADP, padding and all (RFC 8017, 5.1.2): the library signs with it too."""
-    size, number = key.key_size // 8, int.from_bytes(cryptogram, "big")
-    private = key.private_numbers()
-    modulus = private.public_numbers.n
-    if len(cryptogram) != size or number >= modulus:
+    number, modulus = int.from_bytes(cryptogram, "big"), key.public_key().public_numbers().n
+    if len(cryptogram) != key.key_size // 8 or number >= modulus:
         return None
-    return pow(number, private.d, modulus).to_bytes(size, "big")
+    return raw(key, cryptogram)

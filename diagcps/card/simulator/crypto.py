@@ -27,19 +27,19 @@ def sign(key: RSAPrivateKey, info: bytes) -> bytes:
     `info` is at least 11 bytes shorter than the modulus.
     """
     size = key.key_size // 8
-    return _private(key, b"\x00\x01" + b"\xff" * (size - 3 - len(info)) + b"\x00" + info)
+    return raw(key, b"\x00\x01" + b"\xff" * (size - 3 - len(info)) + b"\x00" + info)
 
 
 def decipher(key: RSAPrivateKey, cryptogram: bytes) -> bytes | None:
     """The message in `cryptogram` (RSAES-PKCS1-v1_5, RFC 8017, 7.2.2); None when there is none."""
     if len(cryptogram) != key.key_size // 8:
         return None
-    block = _private(key, cryptogram)
+    block = raw(key, cryptogram)
     end = block.find(b"\x00", 2)
     return block[end + 1 :] if block[:2] == b"\x00\x02" and end >= 10 else None
 
 
-def _private(key: RSAPrivateKey, block: bytes) -> bytes:
+def raw(key: RSAPrivateKey, block: bytes) -> bytes:
     """RSADP and RSASP1 (RFC 8017, 5.1.2 and 5.2.1); a block above the modulus is reduced."""
     numbers = key.private_numbers()
     result = pow(int.from_bytes(block, "big"), numbers.d, numbers.public_numbers.n)

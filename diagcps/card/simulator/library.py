@@ -22,6 +22,7 @@ _PIN_FLAGS = {2: 0x10000, 1: 0x30000, 0: 0x40000}
 """CKF_USER_PIN_COUNT_LOW, with CKF_USER_PIN_FINAL_TRY, or CKF_USER_PIN_LOCKED, by tries left."""
 _PUK_SHIFT = 4
 _RENEWED_DAYS = 1000
+_PATH = r"C:\Windows\System32\cps3_pkcs11_w64.dll"
 
 
 class SimulatedLibrary:
@@ -44,7 +45,7 @@ class SimulatedLibrary:
         named = self._state is not LibraryState.ABSENT
         library = Library(
             state=self._state,
-            path=Private(PrivateKind.PATH, "(simulation)" if named else ""),
+            path=Private(PrivateKind.PATH, _PATH if named else ""),
             architectures=("x86_64",) if named else (),
             call=self._call,
         )

@@ -33,7 +33,7 @@ _KEYS = {
     _AUTHENTICATION: {files.AUTHENTICATION_KEY, files.TECHNICAL_KEY},
     _CONFIDENTIALITY: {files.AUTHENTICATION_KEY},
 }
-_COUNT_BYTES = 8
+_COUNT_BYTES, _BLOCK_BYTES = 8, 64
 _LONGEST_INFO = 102
 """Four tenths of the modulus: as long as the input of INTERNAL AUTHENTICATE may be."""
 
@@ -110,7 +110,8 @@ class Operations:
         if [tag for tag, _ in objects] != [0x90, 0x80]:
             return _WRONG_DATA
         begun, rest = (value for _, value in objects)
-        if len(begun) not in (0, crypto.DIGEST_BYTES[algorithm] + _COUNT_BYTES):
+        whole = crypto.DIGEST_BYTES[algorithm] + _COUNT_BYTES
+        if len(begun) not in (0, whole) or len(rest) > _BLOCK_BYTES:
             return _WRONG_DATA
         count = int.from_bytes(begun[-_COUNT_BYTES:], "big")
         self._digest = (algorithm, crypto.finish(algorithm, begun[:-_COUNT_BYTES], count, rest))

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from diagcps.card.simulator.base import Plastic
-from diagcps.model import UsageError
+from diagcps.model import LoadError, UsageError
 
 Role = Literal["authentication", "signature", "technical"]
 """What a key is for; « technical » is the one of the contactless interface."""
@@ -105,11 +105,11 @@ def _key(name: str) -> RSAPrivateKey:
     text = (_FOLDER / "keys.pem").read_text(encoding="ascii")
     found = re.search(rf"^{name}\n(-----BEGIN .*?-----END [A-Z ]+-----\n)", text, re.M | re.S)
     if found is None:
-        raise UsageError(f"keys.pem holds no key called {name!r}")
+        raise LoadError(f"keys.pem holds no key called {name!r}")
     # Checking that a key is one takes longer than all the rest; these ones were when shipped.
     loaded = load_pem_private_key(found[1].encode(), None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(loaded, RSAPrivateKey):
-        raise UsageError(f"the key called {name!r} is not an RSA key")
+        raise LoadError(f"the key called {name!r} is not an RSA key")
     return loaded
 
 

@@ -81,7 +81,7 @@ class Inserted:
                     self._connection = connection
                 # The service went away, or the card was pulled: the loop tells which.
                 with contextlib.suppress(EOFError, OSError):
-                    if self.inserted:
+                    if not (self._out.is_set() or _is_with_itself(connection)):
                         self._talk(connection)
                 with self._lock:
                     self._connection = None
@@ -107,6 +107,14 @@ class Inserted:
             self._out.wait()  # whoever asked waits for as long as the card is in
         else:
             _send(connection, response)
+
+
+def _is_with_itself(connection: socket.socket) -> bool:
+    """Whether the system gave the connection the port it was for, because nobody listens there.
+
+    It happens by chance, once in some ten thousand tries, and would keep the service from its port.
+    """
+    return bool(connection.getsockname() == connection.getpeername())
 
 
 def _send(connection: socket.socket, body: bytes) -> None:

@@ -196,6 +196,10 @@ def test_selection_describes_a_file() -> None:
     assert find(answer[:-2], 0x6F, 0x83) == b"\xd0\x03"
 
 
+def test_selection_without_a_length_brings_no_description() -> None:
+    assert send(opened(), "01A4080002D003") == "9000"
+
+
 def test_selection_describes_a_folder() -> None:
     answer = bytes.fromhex(send(opened(), "01A408000200 0100"))
     assert find(answer[:-2], 0x6F, 0x82) == b"\x38"
@@ -210,6 +214,10 @@ def test_only_a_selected_file_is_read() -> None:
 
 def test_reading_past_the_end_is_refused() -> None:
     assert send(opened(), "01A4080C02D003", "01B0000C01") == "6B00"
+
+
+def test_short_file_identifiers_are_refused() -> None:
+    assert send(opened(), "01A4080C02D003", "01B080000C") == "6A86"
 
 
 @EVERY_MODEL
@@ -286,6 +294,11 @@ def test_key_works_for_nobody_who_did_not_present_the_code() -> None:
 
 def test_key_that_was_not_chosen_does_nothing() -> None:
     assert send(opened(code_presented=True), "012A9E9A20" + "00" * 32 + "00") == "6985"
+
+
+def test_selecting_the_applet_again_forgets_the_key() -> None:
+    card = opened(code_presented=True)
+    assert send(card, PREPARE_DECIPHER, APPLET, "012A808601FF00") == "6985"
 
 
 @pytest.mark.parametrize(
