@@ -35,15 +35,7 @@ _NEEDED = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
         *("LD_LIBRARY_PATH", "PCSCLITE_CSOCK_NAME", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"),
-        *(
-            "SYSTEMROOT",
-            "SYSTEMDRIVE",
-            "WINDIR",
-            "COMSPEC",
-            "TEMP",
-            "TMP",
-            "PROCESSOR_ARCHITECTURE",
-        ),
+        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP"),
         *("ALLUSERSPROFILE", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)", "USERPROFILE"),
         *("APPDATA", "LOCALAPPDATA", "USERNAME", "USERDOMAIN", "COMPUTERNAME", "SESSIONNAME"),
     }
@@ -183,7 +175,7 @@ async def _end(process: Process) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
-    # A process that a library detached may hold the pipes open; asyncio has no public word for this.
+    # A process that a library detached may hold the pipes open; there is no public word for this.
     process._transport.close()  # type: ignore[attr-defined]
     # A driver may keep a process from ending: it is then the system's to end.
     with suppress(TimeoutError):

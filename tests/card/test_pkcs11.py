@@ -90,7 +90,7 @@ def make_it_for_another_processor(path: Path) -> None:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether the process ends: an orphan waits for whoever collects it, without living."""
+    """Whether the process ends, an orphan that nobody collects included; else it is ended here."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
@@ -100,6 +100,7 @@ def is_gone(pid: int) -> bool:
         if state in "ZX":
             return True
         time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
     return False
 
 
@@ -283,17 +284,20 @@ def test_a_process_that_hangs_ends_when_its_parent_has_ended(stub: Stub, tmp_pat
     pid = tmp_path / "pid"
     path = stub(AT_INITIALIZE=f"say_pid({quoted(pid)}); hang()")
     request = json.dumps({"path": path}).encode()
-    child = subprocess.Popen(
+    with subprocess.Popen(
         own_command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=ROOT
-    )
-    assert child.stdin is not None
-    child.stdin.write(len(request).to_bytes(4, "big") + request)
-    child.stdin.flush()
-    pid_in(pid)
+    ) as child:
+        try:
+            assert child.stdin is not None
+            child.stdin.write(len(request).to_bytes(4, "big") + request)
+            child.stdin.flush()
+            pid_in(pid)
 
-    child.stdin.close()
+            child.stdin.close()
 
-    assert child.wait(timeout=10) == -signal.SIGKILL
+            assert child.wait(timeout=10) == -signal.SIGKILL
+        finally:
+            child.kill()
 
 
 @pytest.mark.parametrize("end", ["abort()", "exit(0)", "*(volatile int *)0 = 0"])

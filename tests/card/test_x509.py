@@ -228,6 +228,10 @@ def test_the_fingerprint_is_that_of_the_whole_certificate() -> None:
     assert (found.kind, found.value) == (PrivateKind.CERTIFICATE, fingerprint(leaf()))
 
 
+ROOT = "AC RACINE IGC-SANTE FORT"
+AN_AUTHORITY = x509.BasicConstraints(ca=True, path_length=0)
+
+
 class TestTrust:
     def test_a_pinned_issuer_of_the_workstation_ends_the_chain(self) -> None:
         found = read(leaf(), pins(issuer()), b"\x30damaged", issuer())
@@ -250,6 +254,29 @@ class TestTrust:
         intermediate = root.sign(authority().parts, (), key=authority().key)
 
         assert read(leaf(), pins(intermediate), intermediate).trust is Trust.TRUSTED
+
+    def test_a_new_authority_that_a_pinned_one_signed_is_trusted(self) -> None:
+        root = Authority(parts=(*IGC, ((COMMON_NAME, ROOT),)))
+        new = root.sign(authority().parts, (AN_AUTHORITY,), key=authority().key)
+
+        found = read(leaf(), pins(root.certificate, names=(ROOT,)), new, root.certificate)
+
+        assert (found.trust, found.anchor) == (Trust.TRUSTED, f"{ROOT} (the Coffre)")
+
+    def test_a_signer_that_is_no_authority_ends_no_chain(self) -> None:
+        root = Authority(parts=(*IGC, ((COMMON_NAME, ROOT),)))
+        for extensions in ((), (x509.BasicConstraints(ca=False, path_length=None),)):
+            new = root.sign(authority().parts, extensions, key=authority().key)
+            found = read(leaf(), pins(root.certificate, names=(ROOT,)), new, root.certificate)
+            assert found.trust is Trust.UNTRUSTED
+
+    def test_a_new_authority_that_nobody_pinned_signed_is_not_trusted(self) -> None:
+        root, other = (Authority(parts=(*IGC, ((COMMON_NAME, ROOT),))) for _ in range(2))
+        new = other.sign(authority().parts, (AN_AUTHORITY,), key=authority().key)
+
+        found = read(leaf(), pins(root.certificate, names=(ROOT,)), new, root.certificate)
+
+        assert found.trust is Trust.UNTRUSTED
 
     def test_an_authority_whose_dates_have_passed_is_trusted_by_its_pin(self) -> None:
         past = datetime(2014, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -92,17 +92,27 @@ class Pcscd:
 
     def start(self, *, readers: bool = True) -> None:
         """Starts the service, with two virtual readers or none; it answers on return."""
+        self._start(() if readers else ("--config", str(self._empty)))
+        until(lambda: not self.running or self._ready(readers), "pcscd started")
+        self._must_run()
+
+    def start_with(self, configuration: Path) -> None:
+        """Starts the service with the readers of that folder; it answers on return."""
+        self._start(("--config", str(configuration)))
+        until(lambda: not self.running or self._ready(readers=False), "pcscd started")
+        self._must_run()
+
+    def _start(self, options: Sequence[str]) -> None:
         program = service_program()
         if self.running or program is None:
             raise RuntimeError("pcscd is running already, or is not installed")
-        command = [program, "--foreground", *_without_polkit(program)]
-        if not readers:
-            command += ["--config", str(self._empty)]
+        command = [program, "--foreground", *_without_polkit(program), *options]
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        until(lambda: not self.running or self._ready(readers), "pcscd started")
+
+    def _must_run(self) -> None:
         if not self.running:
             raise RuntimeError(f"pcscd ended: {self.output.read_text(errors='replace')[-500:]}")
 
