@@ -62,10 +62,6 @@ def _complain(message: str, code: int) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    if arguments[:1] == ["_read-library"]:
-        from diagcps.card._pkcs11_child import main as read_library
-
-        return read_library(sys.stdin.buffer, sys.stdout.buffer)
     command = next((word for word in arguments if word in (*COMMANDS, *LATER)), None)
     if command in LATER:
         raise UsageError(f"the command {command} comes with a later version")
