@@ -126,6 +126,7 @@ def judge_revocation(facts: Facts) -> Iterator[Finding | Evidence]:
     """The authority has not revoked the certificate, as far as anybody was asked."""
     known = facts[Revocation]
     if known.revoked is Revoked.NOT_ASKED:
+        yield Evidence(key="revoked", value=known.revoked.value, source=known.source)
         raise NotApplicable
     yield Evidence(key="revoked", value=known.revoked is Revoked.YES, source=known.source)
     if known.revoked is Revoked.YES:

@@ -19,7 +19,7 @@ import pytest
 from diagcps import cli, events, facts, options, probes, registry
 from diagcps.card.atr import recognise
 from diagcps.card.codes import PcscCode
-from diagcps.check import Check, Probe
+from diagcps.check import Check, Probe, World
 from diagcps.model import Cause, CauseId, Diagnosis, Outcome, Owner, Reason, Verdict
 
 TOP = Path(__file__).resolve().parent.parent
@@ -93,6 +93,21 @@ def test_every_owner_outcome_and_reason_is_documented(value: str) -> None:
 @pytest.mark.parametrize("name", [f.name for kind in (Probe, Check) for f in fields(kind)])
 def test_every_part_of_a_probe_and_a_check_is_documented(name: str) -> None:
     assert _is_named(name)
+
+
+@pytest.mark.parametrize("seam", [field.type for field in fields(World)])
+def test_every_seam_is_documented(seam: str) -> None:
+    assert f"| `{seam}` |" in _text("architecture.md")
+
+
+@pytest.mark.parametrize("probe", probes.BUILT_IN, ids=lambda probe: probe.gives.__name__)
+def test_every_time_limit_is_documented(probe: Probe[object]) -> None:
+    table = re.search(r"^\| what \| seconds \|.*?\n\n", _text("architecture.md"), re.M | re.S)
+    assert table is not None
+    limits = dict(re.findall(r"^\| (.+?) \| (\d+)", table[0], re.MULTILINE))
+    steps = (facts.CardStates, facts.AuthenticationCertificates, facts.OtherCertificates)
+    name = "each step of the cards" if probe.gives in steps else f"`{probe.gives.__name__}`"
+    assert float(limits.get(name, limits["anything else"])) == probe.timeout_s
 
 
 @pytest.mark.parametrize("check", [check.id for check in FOUND.checks])
@@ -186,6 +201,15 @@ def test_answers_to_reset_are_those_of_the_field_notes(atr: bytes, kind: str) ->
 
 def test_field_notes_show_all_families_of_cards() -> None:
     assert len(list(_answers())) == 24
+
+
+def test_every_statement_about_cards_bears_the_mark_of_its_origin() -> None:
+    table = re.search(r"^\| question \| CPS3 \|.*?\n\n", _text("field-notes.md"), re.M | re.S)
+    assert table is not None
+    rows = [line.strip("| \n").split(" | ")[1:] for line in table[0].splitlines()[2:] if line]
+    assert len(rows) > 5
+    for cell in (cell for row in rows for cell in row):
+        assert re.search(r"\((?:[OSRA], )*[OSRA]\)", cell), cell
 
 
 @pytest.mark.parametrize("code", list(PcscCode), ids=lambda code: code.name)

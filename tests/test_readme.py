@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from diagcps.card.simulator import pki
 
 TOP = Path(__file__).resolve().parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -116,11 +119,24 @@ RUNS: tuple[tuple[str, str, set[int]], ...] = (
     ("diagcps check --scenario NAME", "check --scenario several-cards", {WARNINGS}),
     ("diagcps check --scenario NAME", "check --scenario no-reader", {NOT_READY}),
     ("diagcps check --scenario NAME", "check --scenario tool-incomplete", {CANNOT_TELL}),
+    (
+        "diagcps check --pkcs11-module PATH",
+        "check --only middleware.present --pkcs11-module {new}",
+        {NOT_READY},
+    ),
+    (
+        "diagcps check --pkcs11-module PATH",
+        "check --only middleware.present --pkcs11-module none",
+        {CANNOT_TELL},
+    ),
+    ("diagcps check --trust-anchors FILE", "check --trust-anchors {anchors}", VERDICTS),
 )
+OPEN_ENDED = {"diagcps", "diagcps serve", "diagcps simulate SCENARIO"}
+"""Commands that end when they are interrupted."""
 
 
 def test_every_command_of_the_table_is_run_here() -> None:
-    assert _commands() == {command for command, _, _ in RUNS} | {"diagcps", "diagcps serve"}
+    assert _commands() == {command for command, _, _ in RUNS} | OPEN_ENDED
 
 
 @pytest.mark.parametrize(("arguments", "codes"), [(line, codes) for _, line, codes in RUNS])
@@ -130,10 +146,11 @@ def test_command_ends_as_the_table_says(
     saved, new = tmp_path / "saved.json", tmp_path / "new.json"
     if "{saved}" in arguments:
         assert run("snapshot", "--scenario", "vitale", "--output", str(saved)).code == 0
-    filled = [word.format(saved=saved, new=new) for word in arguments.split()]
+    places = {"saved": saved, "new": new, "anchors": pki.anchors_file()}
+    filled = [word.format(**places) for word in arguments.split()]
     ended = run(*filled)
     assert ended.code in codes, ended.err
-    assert new.exists() == ("{new}" in arguments)
+    assert new.exists() == ("output {new}" in arguments)
 
 
 @pytest.mark.parametrize("command", ["diagcps", "diagcps serve"])
@@ -153,6 +170,43 @@ def test_page_opens_at_a_one_time_address(tmp_path: Path, command: str) -> None:
             agent.send_signal(signal.SIGINT)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/open/[\w-]{43}\n", address)
     assert agent.returncode == 0
+
+
+def test_simulated_card_is_inserted_where_a_virtual_reader_listens(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reader:
+        reader.settimeout(SLOW_S)
+        host, port = reader.getsockname()
+        options = ["pin-blocked", "--vpcd", f"{host}:{port}"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "diagcps", "simulate", *options],
+            cwd=TOP,
+            env=_environment(tmp_path, {}),
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        ) as simulation:
+            try:
+                slot, _ = reader.accept()
+                with slot:
+                    slot.settimeout(SLOW_S)
+                    slot.sendall(b"\x00\x01\x04")  # vsmartcard's order: the answer to reset
+                    answer = slot.recv(2 + 17, socket.MSG_WAITALL)
+                assert simulation.stdout is not None
+                said = [simulation.stdout.readline() for _ in range(2)]
+            finally:
+                simulation.send_signal(signal.SIGINT)
+                try:
+                    code = simulation.wait(timeout=SLOW_S)
+                finally:
+                    simulation.kill()
+    assert answer.hex().upper() == "00113BAC00402A001225006480000310009000"
+    assert said == [f"cps3 at {host}:{port}\n", f"--trust-anchors {pki.anchors_file()}\n"]
+    assert code == 130
+
+
+def test_other_authorities_make_a_simulated_result(run: Run) -> None:
+    anchors = str(pki.anchors_file())
+    ended = run("check", "--only", "tool", "--format", "json", "--trust-anchors", anchors)
+    assert json.loads(ended.out)["simulated"] is True
 
 
 @pytest.mark.parametrize(
