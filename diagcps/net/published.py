@@ -47,8 +47,10 @@ async def published(address: str | None = None) -> tuple[StoredCertificate, ...]
         async with (
             asyncio.timeout(_LIMIT_S),
             aiohttp.ClientSession(trust_env=True) as session,
-            session.get(address, raise_for_status=True) as answer,
+            session.get(address, allow_redirects=False) as answer,
         ):
+            if answer.status != 200:
+                raise _NotCertificates(f"status {answer.status}")
             data = b""
             async for part in answer.content.iter_any():
                 data += part

@@ -35,10 +35,12 @@ async def serve() -> AsyncIterator[Serve]:
     """Serves one answer on the loopback address, and says where."""
     servers: list[TestServer] = []
 
-    async def start(body: bytes = b"", status: int = 200, wait_s: float = 0.0) -> str:
+    async def start(
+        body: bytes = b"", status: int = 200, wait_s: float = 0.0, to: str = ""
+    ) -> str:
         async def answer(_: web.Request) -> web.Response:
             await asyncio.sleep(wait_s)
-            return web.Response(body=body, status=status)
+            return web.Response(body=body, status=status, headers={"Location": to} if to else None)
 
         app = web.Application()
         app.router.add_get("/chain.p7b", answer)
@@ -68,6 +70,11 @@ async def test_anything_else_at_that_address_is_nothing(serve: Serve, body: byte
 
 async def test_an_error_is_nothing(serve: Serve) -> None:
     assert await published(await serve(bundle(), status=404)) == ()
+
+
+async def test_nobody_is_followed_to_another_address(serve: Serve) -> None:
+    elsewhere = await serve(bundle())
+    assert await published(await serve(status=302, to=elsewhere)) == ()
 
 
 async def test_what_is_too_long_is_left(serve: Serve) -> None:
