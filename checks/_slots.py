@@ -94,4 +94,4 @@ def trouble(where: str, detail: str) -> Iterator[Evidence]:
     if where:
         yield Evidence(key="where", value=where, source="card")
     if detail:
-        yield Evidence(key="answer", value=detail, source=where or "card")
+        yield Evidence(key="answer", value=detail, source="card")

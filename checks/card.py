@@ -14,9 +14,12 @@ from diagcps.api import (
     Evidence,
     Facts,
     Finding,
+    MissingFact,
     NotApplicable,
     Pcsc,
+    ProbeFailure,
     Reading,
+    Reason,
     SlotState,
     Update,
     recognise,
@@ -85,6 +88,9 @@ def judge_readable(facts: Facts) -> Iterator[Finding | Evidence]:
     if card.serial is not None:
         yield Evidence(key="serial", value=card.serial, source="EF.SN")
     yield from trouble(card.where, card.detail)
+    if card.reading is Reading.UNREADABLE and recognise(card.atr) is CardKind.CPS_UNKNOWN:
+        # A generation that this tool does not know may be read otherwise.
+        raise MissingFact(ProbeFailure(reason=Reason.UNSUPPORTED))
     if card.reading is not Reading.READ:
         yield Finding(cause=ENDED[card.reading])
 
@@ -103,10 +109,14 @@ def judge_updated(facts: Facts) -> Iterator[Finding | Evidence]:
 
 def judge_single(facts: Facts) -> Iterator[Finding | Evidence]:
     """Not two CPS at once: two serial numbers. The two faces of one card have the same one."""
-    serials = {card.serial.value for card in facts[CardStates].cards if card.serial}
+    cards = facts[CardStates].cards
+    serials = {card.serial.value for card in cards if card.serial}
     yield Evidence(key="cps-cards", value=len(serials), source="EF.SN")
     if len(serials) > 1:
         yield Finding(cause=_SEVERAL)
+    elif len(cards) > 1 and not all(card.serial for card in cards):
+        # Whether the one that did not say its number is another one, nobody knows.
+        raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
 
 
 PRESENT = Check(
@@ -141,7 +151,7 @@ READABLE = Check(
     area=Area.CARD,
     judge=judge_readable,
     uses=(Pcsc, CardStates),
-    needs=(CheckId("card.recognised"),),
+    needs=(CheckId("card.recognised"), CheckId("reader.contact")),
     causes=tuple(ENDED.values()),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from diagcps.api import (
@@ -20,10 +21,13 @@ from diagcps.api import (
     Library,
     LibraryState,
     LibraryToken,
+    MissingFact,
     NotApplicable,
     OtherCertificates,
     Pcsc,
+    ProbeFailure,
     Reading,
+    Reason,
     Role,
     Service,
     Session,
@@ -47,6 +51,7 @@ _IN_USE = CauseId("reader.in-use")
 _INTERRUPTED = CauseId("card.update-interrupted")
 _STALE = CauseId("session.stale-card")
 
+_FIRST_CALL = "C_Initialize"
 _TOKEN_NOT_RECOGNIZED = 0xE1
 _BAD_UPDATE = 0x80000001
 """CKR_ASIP_BAD_EF_ACTUA: the vendor's own code for an interrupted « actualisation »."""
@@ -83,6 +88,9 @@ def judge_responds(facts: Facts) -> Iterator[Finding | Evidence]:
     yield Evidence(key="library-state", value=library.state.value, source=library.call or "process")
     if library.code:
         yield Evidence(key="code", value=f"0x{library.code:08X}", source=library.call)
+    if library.state is LibraryState.FAILED and library.call != _FIRST_CALL:
+        # It was loaded; a card that has just been exchanged makes one call fail.
+        raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
     if library.state is not LibraryState.NOT_RESPONDING:
         yield Finding(cause=_LOAD_FAILED)
         return
@@ -96,13 +104,16 @@ def judge_responds(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Finding(cause=_NOT_RESPONDING)
 
 
-def _token_of(card: CardState, library: Library) -> LibraryToken | None:
-    """The token with the card's serial number, which the library may follow by its check digit."""
-    serial = card.serial.value if card.serial else ""
-    for slot in library.slots:
-        if slot.token and serial and slot.token.serial.value.strip().startswith(serial):
-            return slot.token
-    return None
+def _tokens_of(card: CardState, library: Library) -> tuple[LibraryToken, ...]:
+    """The tokens with the card's serial number.
+
+    The official library shows its eight digits, OpenSC the end of EF.SN: check digit and filler.
+    """
+    if card.serial is None:
+        return ()
+    wanted = re.compile(rf".*{re.escape(card.serial.value)}([0-9]f)?", re.IGNORECASE)
+    tokens = (slot.token for slot in library.slots if slot.token)
+    return tuple(each for each in tokens if wanted.fullmatch(each.serial.value.strip()))
 
 
 def _card(facts: Facts) -> CardState:
@@ -110,6 +121,36 @@ def _card(facts: Facts) -> CardState:
     if card is None:
         raise NotApplicable
     return card
+
+
+_FAR = (SessionKind.RDP, SessionKind.CITRIX)
+_UNKNOWN_TO_ALL = (
+    CardKind.VITALE, CardKind.AGENT, CardKind.OTHER, CardKind.CPS2TER, CardKind.CPS_UNKNOWN
+)  # fmt: skip
+"""Cards that no version of the library recognises."""
+
+
+def _has_moved(facts: Facts, card: CardState) -> bool:
+    """The card was not there, or not free, before the library was asked: its word says nothing."""
+    steps = (
+        of_card(card, facts[AuthenticationCertificates].cards),
+        of_card(card, facts[OtherCertificates].cards),
+    )
+    ended = (Reading.REMOVED, Reading.HELD, Reading.SILENT)
+    return any(step is not None and step.reading in ended for step in steps)
+
+
+def _refuses_a_cps(pcsc: Pcsc, library: Library) -> bool:
+    """The library does not recognise more cards than those that are none of its own."""
+    refused = sum(slot.code == _TOKEN_NOT_RECOGNIZED for slot in library.slots)
+    ready = (slot for slot in pcsc.slots if slot.state is SlotState.READY)
+    return refused > sum(recognise(slot.atr) in _UNKNOWN_TO_ALL for slot in ready)
+
+
+def _shows_another(facts: Facts, library: Library) -> bool:
+    """The library shows a card that none of the readers holds."""
+    here = {t for card in facts[CardStates].cards for t in _tokens_of(card, library)}
+    return any(slot.token and slot.token not in here for slot in library.slots)
 
 
 def judge_sees_card(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -120,46 +161,52 @@ def judge_sees_card(facts: Facts) -> Iterator[Finding | Evidence]:
     codes = {slot.code for slot in library.slots if slot.code}
     for code in sorted(codes):
         yield Evidence(key="code", value=f"0x{code:08X}", source="C_GetTokenInfo")
-    token = _token_of(card, library)
-    if token is not None:
+    own = _tokens_of(card, library)
+    for token in own:
         yield Evidence(key="token-flags", value=f"0x{token.flags:08X}", source="C_GetTokenInfo")
-        if token.code == _BAD_UPDATE:
+        if token.code:
             yield Evidence(key="code", value=f"0x{token.code:08X}", source="C_OpenSession")
+    if own:
+        if any(token.code == _BAD_UPDATE for token in own):
             yield Finding(cause=_INTERRUPTED)
-    elif recognise(card.atr) is CardKind.CPS4 and _TOKEN_NOT_RECOGNIZED in codes:
+    elif _has_moved(facts, card):
+        raise NotApplicable
+    elif recognise(card.atr) is CardKind.CPS4 and _refuses_a_cps(facts[Pcsc], library):
         # The library knows a card by its answer to reset: that of a CPS4 is known from 5.2 on.
         yield Finding(cause=_TOO_OLD)
-    elif tokens and facts[Session].kind in (SessionKind.RDP, SessionKind.CITRIX):
+    elif _shows_another(facts, library) and facts[Session].kind in _FAR:
         yield Finding(cause=_STALE)
     else:
         yield Finding(cause=_NOT_SEEN)
 
 
 def judge_agrees(facts: Facts) -> Iterator[Finding | Evidence]:
-    """The library shows the certificates that the card holds, and no others."""
+    """The library shows the certificates that the card holds."""
     card = _card(facts)
-    token = _token_of(card, facts[Library])
+    tokens = _tokens_of(card, facts[Library])
     first = of_card(card, facts[AuthenticationCertificates].cards)
     rest = of_card(card, facts[OtherCertificates].cards)
-    if token is None or token.code or first is None:
+    if not tokens or any(token.code for token in tokens) or first is None:
         raise NotApplicable
-    shown = {each.value for each in token.certificates}
+    shown = {each.value for token in tokens for each in token.certificates}
     held = {each.fingerprint.value for each in (*first.found, *(rest.found if rest else ()))}
     needed = {e.fingerprint.value for e in first.found if e.role is Role.AUTHENTICATION}
     yield Evidence(key="certificates-shown", value=len(shown), source="C_FindObjects")
     yield Evidence(key="certificates-held", value=len(held), source="card")
     yield Evidence(key="certificates-same", value=len(shown & held), source="SHA-256")
     is_whole = first.reading is Reading.READ and (rest is None or rest.reading is Reading.READ)
-    if not needed <= shown or (is_whole and shown != held):
+    # More than the card's own is no evidence: the library also lists what it cannot read.
+    if not (held if is_whole else needed) <= shown:
         yield Finding(cause=_CACHE)
 
 
 def judge_pss(facts: Facts) -> Iterator[Finding | Evidence]:
     """The card signs as TLS 1.3 asks; without, it cannot serve where nothing older is taken."""
-    token = _token_of(_card(facts), facts[Library])
-    if token is None or not token.mechanisms:
+    tokens = _tokens_of(_card(facts), facts[Library])
+    mechanisms = {number for token in tokens for number in token.mechanisms}
+    if not mechanisms:
         raise NotApplicable
-    signs = _RSA_PKCS_PSS in token.mechanisms
+    signs = _RSA_PKCS_PSS in mechanisms
     yield Evidence(key="rsa-pss", value=signs, source="C_GetMechanismList")
     if not signs:
         yield Finding(cause=_NO_PSS, level=Level.KO if facts[Service].only_tls13 else None)
@@ -188,7 +235,7 @@ SEES_CARD = Check(
     id=CheckId("middleware.sees-card"),
     area=Area.MIDDLEWARE,
     judge=judge_sees_card,
-    uses=(*_SEEN, Session),
+    uses=(*_SEEN, Session, AuthenticationCertificates, OtherCertificates),
     needs=(CheckId("middleware.responds"), CheckId("card.readable"), CheckId("reader.contact")),
     causes=(_NOT_SEEN, _TOO_OLD, _STALE, _INTERRUPTED),
 )

@@ -69,10 +69,12 @@ def judge_pin(facts: Facts) -> Iterator[Finding | Evidence]:
 
 
 def judge_puk(facts: Facts) -> Iterator[Finding | Evidence]:
-    """The code de déblocage could serve. When the code porteur is dead too, that one says it all."""
+    """The code de déblocage could serve. Where the code porteur is dead too, that one says it."""
     card = best_card(facts[Pcsc], facts[CardStates].cards)
-    if card is None or card.puk is None:
+    if card is None:
         raise NotApplicable
+    if card.puk is None:
+        raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
     yield from _seen(card.puk, "code de déblocage")
     if _is_dead(card.puk):
         if card.pin is None or card.pin.left != 0:

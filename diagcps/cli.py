@@ -124,6 +124,7 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
         world=subject.world,
         named=_named(found.checks, named),
         simulated=subject.simulated,
+        live=subject.live,
         moment=subject.moment,
     )
 
@@ -135,6 +136,7 @@ class _Subject:
     sources: Mapping[type, Probe[Any]]
     world: World
     simulated: bool = False
+    live: bool = False
     moment: datetime | None = None
 
 
@@ -191,6 +193,7 @@ def _real(options: argparse.Namespace, found: Registry) -> _Subject:
             publish=published,
         ),
         simulated=not anchors.default,
+        live=True,
     )
 
 

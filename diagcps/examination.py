@@ -34,6 +34,8 @@ class Examination:
     profile: Profile
     runner: Runner
     simulated: bool
+    live: bool
+    """This workstation, whose changes are followed; not a saved or a simulated one."""
     moment: datetime | None
     """When the facts were read, for saved ones; None for this workstation, now."""
     remedies: Remedies
@@ -81,6 +83,7 @@ def assemble(
     world: World,
     named: frozenset[CheckId] | None = None,
     simulated: bool = False,
+    live: bool = False,
     moment: datetime | None = None,
 ) -> Examination:
     """An examination of `world` for `profile`; with `named`, of those checks alone."""
@@ -105,6 +108,7 @@ def assemble(
         profile=profile,
         runner=runner,
         simulated=simulated,
+        live=live,
         moment=moment,
         remedies=Remedies(registry.content),
     )

@@ -264,8 +264,7 @@ class CertificateEntry:
     label: str
     path: bytes
     index: int = 0
-    length: int = 0
-    """Bytes from `index` on; 0 when the directory does not say."""
+    """Where in the file it begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

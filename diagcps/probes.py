@@ -8,6 +8,7 @@ from typing import Any
 
 from diagcps import RELEASED, __version__
 from diagcps.card import contents
+from diagcps.card.base import Anchors
 from diagcps.check import Facts, Probe, Trigger, World
 from diagcps.facts import (
     AuthenticationCertificates,
@@ -23,6 +24,7 @@ from diagcps.facts import (
     Revoked,
     Service,
     Session,
+    StoredCertificate,
     System,
     Tool,
     ToolPart,
@@ -55,14 +57,20 @@ async def _read_states(world: World, facts: Facts) -> CardStates:
 
 
 async def _read_authentication(world: World, facts: Facts) -> AuthenticationCertificates:
-    judge = contents.certificate_judge(world.anchors, facts[Authorities].found)
+    judge = contents.certificate_judge(world.anchors, _known(facts))
     return await contents.read_authentication(world.cards, facts[Pcsc], facts[CardStates], judge)
 
 
 async def _read_others(world: World, facts: Facts) -> OtherCertificates:
-    judge = contents.certificate_judge(world.anchors, facts[Authorities].found)
+    judge = contents.certificate_judge(world.anchors, _known(facts))
     before = facts[AuthenticationCertificates]
     return await contents.read_others(world.cards, facts[Pcsc], before, judge)
+
+
+def _known(facts: Facts) -> tuple[StoredCertificate, ...]:
+    """The authorities that were found; without them a chain is undecided, and all else is told."""
+    authorities = facts.get(Authorities)
+    return authorities.found if isinstance(authorities, Authorities) else ()
 
 
 def _read_authorities(world: World) -> Authorities | Awaitable[Authorities]:
@@ -71,15 +79,29 @@ def _read_authorities(world: World) -> Authorities | Awaitable[Authorities]:
         stored = world.host.authorities()
     except ProbeError:
         stored = ()
-    found = tuple(each for each in stored if anchors.concern(each.data))
-    if anchors.certificates or any(anchors.hold(each.data) for each in found):
+    found = _of_authorities(anchors, stored)
+    pinned = {anchors.fingerprint(each.data) for each in found} & anchors.fingerprints
+    if anchors.certificates or pinned == anchors.fingerprints:
         return Authorities(found=found)
 
     async def ask() -> Authorities:
-        published = await world.publish()
-        return Authorities(found=(*found, *(e for e in published if anchors.concern(e.data))))
+        return Authorities(found=(*found, *_of_authorities(anchors, await world.publish())))
 
     return ask()
+
+
+def _of_authorities(
+    anchors: Anchors, certificates: Iterable[StoredCertificate]
+) -> tuple[StoredCertificate, ...]:
+    """Those of pinned authorities, and of authorities that name one: no person's own."""
+    # Only where a card is diagnosed: cryptography takes longer to import than the page to open.
+    from diagcps.card.x509 import is_authority
+
+    return tuple(
+        each
+        for each in certificates
+        if anchors.hold(each.data) or (anchors.are_named_in(each.data) and is_authority(each.data))
+    )
 
 
 async def _not_asked(_: World) -> Revocation:
@@ -122,7 +144,7 @@ OF_CARDS: tuple[Probe[Any], ...] = (
 """The probes of what a card says, and of what is said of it."""
 
 BUILT_IN: tuple[Probe[Any], ...] = (
-    Probe(gives=Moment, read=_read_moment),
+    Probe(gives=Moment, read=_read_moment, refreshed_by=_PCSC),
     Probe(gives=System, read=lambda world: world.host.system()),
     Probe(gives=Session, read=lambda world: world.host.session()),
     Probe(gives=PcscService, read=lambda world: world.host.pcsc_service(), refreshed_by=_PCSC),

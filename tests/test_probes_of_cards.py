@@ -6,13 +6,14 @@ import dataclasses
 
 from diagcps.card.base import Anchors
 from diagcps.card.simulator import pki
+from diagcps.card.simulator.base import Plastic
 from diagcps.check import World
 from diagcps.facts import Authorities, StoredCertificate
 from diagcps.model import Platform, ProbeDenied
 from diagcps.probes import BUILT_IN
 from diagcps.replay import NoHost, empty_world
 from diagcps.runner import Runner
-from tests.builders import check, runner
+from tests.builders import NOW, check, runner
 from tests.card.reading import ANCHORS
 
 PINNED = dataclasses.replace(ANCHORS, certificates=())
@@ -53,7 +54,18 @@ async def found(store: Store, anchors: Anchors = PINNED) -> tuple[list[str], int
     return [each.source for each in fact.found], asked
 
 
-async def test_a_store_that_holds_a_pinned_authority_is_enough() -> None:
+async def test_a_store_that_holds_some_of_the_pinned_authorities_is_not_enough() -> None:
+    sources, asked = await found(Store(pki.anchors()[0]))
+    assert (set(sources), asked) == ({"store", "published"}, 1)
+
+
+async def test_a_certificate_of_a_person_is_never_kept() -> None:
+    person = pki.certificates(Plastic(model="cps3"), NOW).authentication
+    assert PINNED.are_named_in(person)
+    assert await found(Store(*pki.anchors(), person)) == (["store", "store"], 0)
+
+
+async def test_a_store_that_holds_the_pinned_authorities_is_enough() -> None:
     assert await found(Store(*pki.anchors(), b"another")) == (["store", "store"], 0)
 
 

@@ -103,12 +103,16 @@ class Anchors:
 
     def hold(self, certificate: bytes) -> bool:
         """Whether the certificate (DER) is that of a pinned authority."""
-        return hashlib.sha256(certificate).hexdigest() in self.fingerprints
+        return self.fingerprint(certificate) in self.fingerprints
 
-    def concern(self, certificate: bytes) -> bool:
-        """Whether the certificate (DER) is pinned, or names a pinned authority somewhere."""
-        named = any(name.encode() in certificate for name in self.names)
-        return named or self.hold(certificate)
+    def are_named_in(self, certificate: bytes) -> bool:
+        """Whether the certificate (DER) bears the name of a pinned authority somewhere."""
+        return any(name.encode() in certificate for name in self.names)
+
+    @staticmethod
+    def fingerprint(certificate: bytes) -> str:
+        """SHA-256 of the certificate (DER), in lower-case hexadecimal."""
+        return hashlib.sha256(certificate).hexdigest()
 
 
 Publish = Callable[[], Awaitable[tuple[StoredCertificate, ...]]]

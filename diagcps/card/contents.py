@@ -8,7 +8,8 @@ one ended, in a transaction of its own, and other programs come in between.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ from diagcps.model import Private, PrivateKind
 
 _READ = frozenset({CardKind.CPS3, CardKind.CPS4, CardKind.CPS_CONTACTLESS, CardKind.CPS_UNKNOWN})
 Result = TypeVar("Result")
+Wanted = TypeVar("Wanted")
 Judge = Callable[[bytes], Certificate]
 """What a certificate (DER) says. Raises CardUnreadable."""
 
@@ -46,55 +48,56 @@ async def read_states(cards: Cards, pcsc: Pcsc) -> CardStates:
 
 
 async def read_authentication(
-    cards: Cards,
-    pcsc: Pcsc,
-    states: CardStates,
-    judge: Judge,
+    cards: Cards, pcsc: Pcsc, states: CardStates, judge: Judge
 ) -> AuthenticationCertificates:
     """The certificates of every card up to its authentication certificate, and which remain."""
-    slots = {slot.name: slot for slot in pcsc.slots}
-
-    async def read(slot: Slot, state: CardState) -> CardCertificates:
-        begun = CardCertificates(slot=slot.name, reading=Reading.READ)
-
-        def work(transmit: Transmit) -> CardCertificates:
-            card = cps.open_card(transmit, recognise(slot.atr))
-            return read_first(card, begun, state.directories, judge)
-
-        return await _certificates(cards, slot, work)
-
-    found = (
-        read(slots[state.slot], state)
+    # A card that went away, or whose directory could not be read, has said all it says.
+    wanted = {
+        state.slot: state.directories
         for state in states.cards
-        # A card that went away, or whose directory could not be read, has said all it says.
-        if state.slot in slots and (state.directories or state.reading is Reading.READ)
+        if state.directories or state.reading is Reading.READ
+    }
+    found = await _each(
+        cards,
+        pcsc,
+        wanted,
+        lambda card, begun, paths: read_first(card, begun, paths, judge),
     )
-    return AuthenticationCertificates(cards=tuple(await asyncio.gather(*found)))
+    return AuthenticationCertificates(cards=found)
 
 
 async def read_others(
-    cards: Cards,
-    pcsc: Pcsc,
-    before: AuthenticationCertificates,
-    judge: Judge,
+    cards: Cards, pcsc: Pcsc, before: AuthenticationCertificates, judge: Judge
 ) -> OtherCertificates:
     """The certificates that the step before left unread."""
-    slots = {slot.name: slot for slot in pcsc.slots}
+    wanted = {each.slot: each.unread for each in before.cards if each.unread}
+    found = await _each(
+        cards, pcsc, wanted, lambda card, begun, entries: read_rest(card, begun, entries, judge)
+    )
+    return OtherCertificates(cards=found)
 
-    async def read(slot: Slot, unread: tuple[CertificateEntry, ...]) -> CardCertificates:
+
+async def _each(
+    cards: Cards,
+    pcsc: Pcsc,
+    wanted: Mapping[Private, Wanted],
+    step: Callable[[cps.Cps, CardCertificates, Wanted], CardCertificates],
+) -> tuple[CardCertificates, ...]:
+    """What `step` makes of the card in each slot that is still among those of `pcsc`."""
+
+    async def read(slot: Slot) -> CardCertificates:
         begun = CardCertificates(slot=slot.name, reading=Reading.READ)
 
         def work(transmit: Transmit) -> CardCertificates:
-            return read_rest(cps.open_card(transmit, recognise(slot.atr)), begun, unread, judge)
+            return step(cps.open_card(transmit, recognise(slot.atr)), begun, wanted[slot.name])
 
-        return await _certificates(cards, slot, work)
+        try:
+            return await cards.use(slot, work)
+        except CardError as error:
+            return _failed(begun, error)
 
-    found = (
-        read(slots[each.slot], each.unread)
-        for each in before.cards
-        if each.unread and each.slot in slots
-    )
-    return OtherCertificates(cards=tuple(await asyncio.gather(*found)))
+    slots = (slot for slot in pcsc.slots if slot.name in wanted)
+    return tuple(await asyncio.gather(*(read(slot) for slot in slots)))
 
 
 def certificate_judge(anchors: Anchors, stored: tuple[StoredCertificate, ...]) -> Judge:
@@ -139,10 +142,12 @@ def _read_codes(steps: _Steps, card: cps.Cps, codes: tuple[CodeEntry, ...]) -> N
     unblocking = next((code for code in codes if code.unblocks), None)
     if porteur is not None:
         reference = porteur.reference
-        steps.state = replace(steps.state, pin=steps.attempt(lambda: card.code(reference)))
+        pin = steps.attempt(lambda: card.code(reference))
+        steps.state = replace(steps.state, pin=pin)
     if unblocking is not None:
-        other = unblocking.reference
-        steps.state = replace(steps.state, puk=steps.attempt(lambda: card.code(other)))
+        # A card that does not tell this count is no unreadable card: it serves without.
+        with suppress(CardUnreadable):
+            steps.state = replace(steps.state, puk=card.code(unblocking.reference))
 
 
 class _Steps:
@@ -167,15 +172,6 @@ def _ended(state: CardState, error: CardError) -> CardState:
     return replace(state, reading=error.reading, where=error.where, detail=error.detail)
 
 
-async def _certificates(
-    cards: Cards, slot: Slot, work: Callable[[Transmit], CardCertificates]
-) -> CardCertificates:
-    try:
-        return await cards.use(slot, work)
-    except CardError as error:
-        return _failed(CardCertificates(slot=slot.name, reading=Reading.READ), error)
-
-
 def read_first(
     card: cps.Cps, begun: CardCertificates, directories: Iterable[bytes], judge: Judge
 ) -> CardCertificates:
@@ -187,6 +183,9 @@ def read_first(
     entries.sort(key=lambda entry: "authentif" not in entry.label.lower())
     while entries:
         begun = _with_certificate(card, begun, entries.pop(0), judge)
+        # One that makes no sense may be the one that is looked for: no other is taken for it.
+        if begun.reading is not Reading.READ:
+            break
         if any(each.role is Role.AUTHENTICATION for each in begun.found):
             break
     return replace(begun, unread=tuple(entries))

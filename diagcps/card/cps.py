@@ -40,6 +40,10 @@ _NO_SUCH_DATA = 0x6A88
 _BLOCKED = 0x6983
 _TRIES = 0x63C0
 _LARGEST_FILE = 16 * 1024
+_LAST_OFFSET = 0x7FFF
+"""A bit more, and READ BINARY means another file (ISO/IEC 7816-4, 11.3.3)."""
+_LONGEST_PATH = 14
+"""Without the master file: what one SELECT takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +130,8 @@ class Cps(ABC):
         self, path: bytes, *, length: int = 0, offset: int = 0, is_one_object: bool = False
     ) -> bytes:
         """The content of a file: `length` bytes, one data object, or all up to the end."""
+        if not 2 <= len(path.removeprefix(_MASTER)) <= _LONGEST_PATH:
+            raise CardUnreadable("a path of an unknown form")
         selected = self._select(path)
         if selected.status in _NOT_FOUND:
             raise NotOnCard(f"SELECT {selected.word}")
@@ -133,6 +139,8 @@ class Cps(ABC):
             raise CardUnreadable(f"SELECT {selected.word}")
         content, wanted = b"", length or _LARGEST_FILE
         while len(content) < wanted:
+            if offset + len(content) > _LAST_OFFSET:
+                raise CardUnreadable("beyond any file")
             asked = min(self._chunk, wanted - len(content))
             part = self._read_binary(offset + len(content), asked)
             if part.status == WRONG_OFFSET:
@@ -286,4 +294,6 @@ def _absolute(path: bytes, application: bytes) -> bytes:
 
 def _number(values: bytes | None, tag: int) -> int | None:
     value = find(values or b"", tag)
+    if value is not None and len(value) > 2:
+        raise CardUnreadable("a counter larger than any")
     return None if value is None else int.from_bytes(value, "big")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -32,6 +33,7 @@ _AGAIN_S = (0.1, 0.4)
 # At the slowest line speed an answer of 256 bytes takes 0.3 s, and a card may ask for more time.
 _SILENT_S = 4.0
 _TURN_S = 6.0
+_WHOLE_S = 20.0
 _BEAT_S = 0.25
 # The first look tells the state; the next ones wait for a change to it.
 _LOOKS = 3
@@ -43,6 +45,9 @@ _GONE = frozenset(
         PcscCode.SCARD_E_READER_UNAVAILABLE,
     }
 )
+# What other programs do to a card is no fault of the card.
+_OTHERS = frozenset({PcscCode.SCARD_E_SHARING_VIOLATION, PcscCode.SCARD_W_RESET_CARD})
+_NO_SERVICE = frozenset({PcscCode.SCARD_E_NO_SERVICE, PcscCode.SCARD_E_SERVICE_STOPPED})
 _PASSING = frozenset({PcscCode.SCARD_E_UNKNOWN_READER, PcscCode.SCARD_F_COMM_ERROR})
 
 
@@ -51,6 +56,9 @@ class PcscCards:
 
     def __init__(self) -> None:
         self._threads = DaemonThreads()
+        self._using: dict[str, DaemonThreads] = {}
+        self._insertions: dict[str, int] = {}
+        """How many insertions and removals the service had counted in each reader."""
 
     async def read(self) -> Pcsc:
         """See `Cards.read`. A service that hangs is ProbeTimeout; a slot that hangs is held."""
@@ -59,37 +67,46 @@ class PcscCards:
             states = await self._steady_look(api)
         except PcscError as error:
             return Pcsc(error=error.code, call=error.call)
+        self._insertions = {state.name: state.flags >> 16 for state in states}
         usable = [s for s in states if not s.flags & (winscard.UNKNOWN | winscard.UNAVAILABLE)]
         slots = await asyncio.gather(*(self._slot(api, state) for state in usable))
         return Pcsc(slots=tuple(slots))
 
     async def use(self, slot: Slot, work: Callable[[Transmit], Result]) -> Result:
-        """See `Cards.use`. A card that others keep too long is held; one that hangs is silent."""
+        """See `Cards.use`. A card that others keep too long is held; one that hangs is silent.
+
+        A card that is not the one of the last `read`, though it may look the same, is removed.
+        """
         api, name = Winscard(), slot.name.value
-        answered: list[float] = []
+        line = _Line()
 
         def call() -> Result:
             try:
                 with api.context() as context, api.transaction(context, name) as transmit:
-                    answered.append(time.monotonic())
-                    return work(permitted(_heard(answered, _with_card_errors(api, name, transmit))))
+                    self._must_be_the_same(api, context, name)
+                    line.begin()
+                    return work(permitted(line.heard(_with_card_errors(api, name, transmit))))
             except PcscError as error:
                 raise _meaning(api, name, error) from error
 
-        task = asyncio.ensure_future(self._threads.run(call))
-        began = time.monotonic()
+        # One call at a time in each reader: one that hangs must not silence the others.
+        threads = self._using.setdefault(name, DaemonThreads(most_stuck=1))
+        task = asyncio.ensure_future(threads.run(call))
         try:
             while not (await asyncio.wait({task}, timeout=_BEAT_S))[0]:
-                now = time.monotonic()
-                if answered and now - answered[-1] > _SILENT_S:
-                    raise CardSilent("no answer")
-                if not answered and now - began > _TURN_S:
-                    raise CardHeld("no turn")
+                line.must_not_be_late()
             return task.result()
         except ProbeTimeout as error:
-            raise CardSilent("earlier calls still hang") from error
+            raise CardHeld("an earlier call still waits") from error
         finally:
+            line.give_up()
             task.cancel()
+
+    def _must_be_the_same(self, api: Winscard, context: int, name: str) -> None:
+        """Raises CardRemoved when a card was put in since the last `read`."""
+        (now,) = api.states(context, (ReaderState(name=name),))
+        if now.flags >> 16 != self._insertions.get(name, now.flags >> 16):
+            raise CardRemoved("exchanged since it was seen")
 
     def missing(self) -> tuple[ToolPart, ...]:
         """See `Cards.missing`: pyscard, where it cannot be imported."""
@@ -161,7 +178,7 @@ class PcscCards:
 
     async def _refused(self, api: Winscard, state: ReaderState, error: PcscError) -> Slot:
         """A card that could not be reached: looked at again, since it may just have been pulled."""
-        if error.code == PcscCode.SCARD_E_SHARING_VIOLATION:
+        if error.code in _OTHERS:
             return _slot(state, SlotState.HELD, code=error.code)
         try:
             (now,) = await self._look(api, (state,))
@@ -172,15 +189,47 @@ class PcscCards:
         return _slot(now, SlotState.MUTE, code=error.code)
 
 
-def _heard(answered: list[float], transmit: Transmit) -> Transmit:
-    """`transmit`, which notes in `answered` when each answer came."""
+class _Line:
+    """One use of a card, between the thread that speaks to it and the task that waits for it."""
 
-    def send(command: bytes) -> bytes:
-        answer = transmit(command)
-        answered.append(time.monotonic())
-        return answer
+    def __init__(self) -> None:
+        self._asked = time.monotonic()
+        self._begun = 0.0
+        self._heard = 0.0
+        self._given_up = threading.Event()
 
-    return send
+    def begin(self) -> None:
+        """The card is there and is ours. Raises CardHeld when nobody waits for it any more."""
+        if self._given_up.is_set():
+            raise CardHeld("no turn")
+        self._begun = self._heard = time.monotonic()
+
+    def heard(self, transmit: Transmit) -> Transmit:
+        """`transmit`, which notes when each answer came, and is silent once nobody waits."""
+
+        def send(command: bytes) -> bytes:
+            if self._given_up.is_set():
+                raise CardSilent("given up")
+            answer = transmit(command)
+            self._heard = time.monotonic()
+            return answer
+
+        return send
+
+    def give_up(self) -> None:
+        """Nobody waits any more: no further command is sent."""
+        self._given_up.set()
+
+    def must_not_be_late(self) -> None:
+        """Raises CardHeld without a turn in time, CardSilent without an answer or an end."""
+        now = time.monotonic()
+        if not self._begun:
+            if now - self._asked > _TURN_S:
+                raise CardHeld("no turn")
+        elif now - self._heard > _SILENT_S:
+            raise CardSilent("no answer")
+        elif now - self._begun > _WHOLE_S:
+            raise CardSilent("too slow")
 
 
 def _with_card_errors(api: Winscard, reader: str, transmit: Transmit) -> Transmit:
@@ -196,8 +245,10 @@ def _with_card_errors(api: Winscard, reader: str, transmit: Transmit) -> Transmi
 def _meaning(api: Winscard, reader: str, error: PcscError) -> CardError:
     """What a PC/SC error means for the card: where it may have been pulled, it is looked at."""
     detail = f"{error.call} {describe(error.code)}"
-    if error.code == PcscCode.SCARD_E_SHARING_VIOLATION:
+    if error.code in _OTHERS:
         return CardHeld(detail)
+    if error.code in _NO_SERVICE:
+        raise ProbeUnavailable(detail) from error
     if error.code in _GONE or not _is_there(api, reader):
         return CardRemoved(detail)
     return CardSilent(detail)

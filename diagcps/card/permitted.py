@@ -13,14 +13,14 @@ from diagcps.model import DiagError
 
 # Header, then the length of what follows. CLA 01 is logical channel 1, where a CPS4 has its applet.
 _WITH_DATA = (
-    re.compile(rb"[\x00\x01]\xa4\x04[\x00\x04\x0c][\x05-\x10]"),  # SELECT by AID
-    re.compile(rb"\x00\xa4\x09[\x04\x0c][\x02-\x10]"),  # SELECT by path, the MF's name included
+    re.compile(rb"\x01\xa4\x04\x0c[\x05-\x10]"),  # SELECT by AID, on channel 1 alone
+    re.compile(rb"\x00\xa4\x09\x0c[\x02-\x10]"),  # SELECT by path, the MF's name included
     re.compile(rb"\x01\xa4\x08\x00[\x02-\x10]"),  # SELECT by path from the MF
 )
 _WITHOUT_DATA = (
     re.compile(rb"[\x00\x01]\xb0[\x00-\x7f].[\x00-\xff]", re.DOTALL),  # READ BINARY at an offset
     re.compile(rb"[\x00\x01]\xc0\x00\x00[\x00-\xff]"),  # GET RESPONSE
-    re.compile(rb"\x01\x20\x00."),  # VERIFY without data: how many tries are left?
+    re.compile(rb"\x01\x20\x00.", re.DOTALL),  # VERIFY without data: how many tries are left?
     # GET DATA of the counters of one code, its reference being the seventh byte of the template.
     re.compile(rb"\x00\xcb\x3f\xff\x0a\x4d\x08\x70\x06\xbf\x81.\x02\xa0\x80", re.DOTALL),
 )

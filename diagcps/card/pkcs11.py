@@ -95,17 +95,10 @@ class Pkcs11Library:
 
     def _find(self) -> Library:
         """Where the library is and what it is for: `READ` means no more than that it may be."""
-        path = next((path for path in self._paths if self._given or _is_there(path)), None)
-        if path is None:
-            return Library(state=LibraryState.ABSENT, path=Private(PrivateKind.PATH, ""))
-        path = str(Path(path).absolute())
-        kinds, ours = binary.of_file(path), binary.of_this_process()
-        fits = not kinds or not ours or not set(ours).isdisjoint(kinds)
-        return Library(
-            state=LibraryState.READ if fits else LibraryState.WRONG_ARCHITECTURE,
-            path=Private(PrivateKind.PATH, path),
-            architectures=kinds,
-        )
+        found = [_library_at(path) for path in self._paths if self._given or _is_there(path)]
+        absent = Library(state=LibraryState.ABSENT, path=Private(PrivateKind.PATH, ""))
+        fitting = (each for each in found if each.state is LibraryState.READ)
+        return next(fitting, found[0] if found else absent)
 
     async def _read_in_child(self, path: str) -> Library:
         call, answer, hung = "", None, False
@@ -181,6 +174,18 @@ async def _end(process: Process) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_ENDING_S):
             await process.wait()
+
+
+def _library_at(path: str) -> Library:
+    """The file, and whether this process can load what it is for."""
+    whole = str(Path(path).absolute())
+    kinds, ours = binary.of_file(whole), binary.of_this_process()
+    fits = not kinds or not ours or not set(ours).isdisjoint(kinds)
+    return Library(
+        state=LibraryState.READ if fits else LibraryState.WRONG_ARCHITECTURE,
+        path=Private(PrivateKind.PATH, whole),
+        architectures=kinds,
+    )
 
 
 def _is_there(path: str) -> bool:

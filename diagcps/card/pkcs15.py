@@ -6,14 +6,20 @@ code in the AODF, a certificate in a CDF.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from diagcps.card.base import CardUnreadable
 from diagcps.card.iso7816 import DataObject, data_objects, find
 from diagcps.facts import CertificateEntry
 
+Item = TypeVar("Item")
+
 _SEQUENCE, _OCTETS, _BITS, _INTEGER, _UTF8 = 0x30, 0x04, 0x03, 0x02, 0x0C
-_LONGEST_PATH = 16
+_LONGEST_PATH = 14
+_MOST_DIRECTORIES, _MOST_ENTRIES = 4, 32
+"""More than any card has: a card that names more makes no sense, or means harm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +27,6 @@ class Application:
     """An application that EF.DIR names (ISO/IEC 7816-4, 12.2.2; 7816-15, 6.2)."""
 
     aid: bytes
-    label: str
     path: bytes
 
 
@@ -39,7 +44,6 @@ class Directories:
 class CodeEntry:
     """A code that an AODF describes (PasswordAttributes, ISO/IEC 7816-15, 8.9.2)."""
 
-    label: str
     reference: int
     """What commands name it by; 0 to 255."""
     unblocks: bool
@@ -54,21 +58,24 @@ def applications(content: bytes) -> tuple[Application, ...]:
             continue
         path = find(entry.value, 0x51)
         if path:
-            aid, label = find(entry.value, 0x4F) or b"", find(entry.value, 0x50) or b""
-            found.append(Application(aid=aid, label=_text(label), path=_checked(path)))
-    return tuple(found)
+            aid = find(entry.value, 0x4F) or b""
+            found.append(Application(aid=aid, path=_checked(path)))
+    return _few(found, _MOST_ENTRIES)
 
 
 def directories(content: bytes) -> Directories:
     """The directories in EF.ODF. Raises CardUnreadable."""
     authentications, certificates = [], []
     for entry in data_objects(content):
-        # [4] and [5] hold certificates of the holder and trusted ones, [8] the codes.
+        # [4] is for the holder's certificates, [8] for the codes; [5] and [6] are of authorities.
         if entry.tag == 0xA8:
             authentications.append(_path(entry.value))
         elif entry.tag == 0xA4:
             certificates.append(_path(entry.value))
-    return Directories(authentications=tuple(authentications), certificates=tuple(certificates))
+    return Directories(
+        authentications=_few(authentications, _MOST_DIRECTORIES),
+        certificates=_few(certificates, _MOST_DIRECTORIES),
+    )
 
 
 def codes(content: bytes) -> tuple[CodeEntry, ...]:
@@ -85,12 +92,11 @@ def codes(content: bytes) -> tuple[CodeEntry, ...]:
         bits = flags[1] if len(flags) > 1 else 0
         found.append(
             CodeEntry(
-                label=_label(entry.value),
                 reference=int.from_bytes(reference or b"\0", "big") & 0xFF,
                 unblocks=bool(bits & 0b0000_0011),
             )
         )
-    return tuple(found)
+    return _few(found, _MOST_ENTRIES)
 
 
 def certificates(content: bytes) -> tuple[CertificateEntry, ...]:
@@ -109,10 +115,17 @@ def certificates(content: bytes) -> tuple[CertificateEntry, ...]:
                 label=_label(entry.value),
                 path=_checked(_field(fields, _OCTETS) or b""),
                 index=_number(_field(fields, _INTEGER)),
-                length=_number(_field(fields, 0x80)),
             )
         )
-    return tuple(found)
+    return _few(found, _MOST_ENTRIES)
+
+
+def _few(found: Iterable[Item], most: int) -> tuple[Item, ...]:
+    """What was found, each once. Raises CardUnreadable for more than any card has."""
+    each_once = tuple(dict.fromkeys(found))
+    if len(each_once) > most:
+        raise CardUnreadable(f"{len(each_once)} entries, more than any card has")
+    return each_once
 
 
 def _path(value: bytes) -> bytes:
@@ -144,6 +157,6 @@ def _field(fields: tuple[DataObject, ...], tag: int) -> bytes | None:
 
 def _number(value: bytes | None) -> int:
     number = int.from_bytes(value or b"", "big")
-    if number > 0xFFFF:
+    if number > 0x7FFF:
         raise CardUnreadable("a number larger than any file")
     return number

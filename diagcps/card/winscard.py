@@ -116,9 +116,9 @@ class Winscard:
         protocols = api.SCARD_PROTOCOL_T0 | api.SCARD_PROTOCOL_T1
         code, card, active = api.SCardConnect(context, reader, api.SCARD_SHARE_SHARED, protocols)
         _need("SCardConnect", code)
-        header = api.SCARD_PCI_T1 if active == api.SCARD_PROTOCOL_T1 else api.SCARD_PCI_T0
 
         def transmit(command: bytes) -> bytes:
+            header = api.SCARD_PCI_T1 if active == api.SCARD_PROTOCOL_T1 else api.SCARD_PCI_T0
             code, answer = api.SCardTransmit(card, header, list(command))
             _need("SCardTransmit", code)
             # Success without a status word is none: some drivers say it of a card that was pulled.
@@ -130,7 +130,7 @@ class Winscard:
             code = api.SCardBeginTransaction(card)
             if code & 0xFFFFFFFF == PcscCode.SCARD_W_RESET_CARD:
                 # Another program reset the card since it was connected: nothing was selected yet.
-                code, _ = api.SCardReconnect(
+                code, active = api.SCardReconnect(
                     card, api.SCARD_SHARE_SHARED, protocols, api.SCARD_LEAVE_CARD
                 )
                 _need("SCardReconnect", code)

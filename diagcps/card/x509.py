@@ -178,6 +178,12 @@ def _trust(
     return trust, anchor
 
 
+def is_authority(data: bytes) -> bool:
+    """Whether `data` (DER) is the certificate of an authority, and so of no person."""
+    with parsing(CardUnreadable):
+        return _authority(data) is not None
+
+
 def _authority(data: bytes) -> x509.Certificate | None:
     """The certificate of an authority (RFC 5280, 4.2.1.9); None for anything else."""
     try:
@@ -194,13 +200,25 @@ def _end(certificate: x509.Certificate, anchors: Anchors, pinned: _Stored) -> tu
     is_found = False
     for each in pinned:
         authority = x509.load_der_x509_certificate(each.data)
-        if text_of(authority.subject, NameOID.COMMON_NAME) == name:
+        named = text_of(authority.subject, NameOID.COMMON_NAME) == name
+        if named and _may_have_signed(authority, certificate):
             is_found = True
             if _signed(authority, certificate):
                 return Trust.TRUSTED, f"{name} ({each.source})"
     if name in anchors.names and not is_found:
         return Trust.ISSUER_NOT_FOUND, ""
     return Trust.UNTRUSTED, ""
+
+
+def _may_have_signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """False when the certificate names another key of its issuer (RFC 5280, 4.2.1.1): an authority
+    may have been renewed under its name."""
+    try:
+        wanted = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+        own = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return True
+    return wanted.value.key_identifier in (None, own.value.digest)
 
 
 def _signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:

@@ -46,6 +46,8 @@ class PageView:
     running: bool
     begun: bool
     """A run has been asked for since the agent started."""
+    live: bool
+    """The workstation is followed: what is put right shows by itself."""
     after: int
     """The number of the last event that this view includes."""
 
@@ -116,6 +118,7 @@ def view(examination: Examination, language: str) -> PageView:
         checks=tuple(_check(check, settled, begun, words) for check in examination.checks),
         running=begun and runner.diagnosis is None,
         begun=begun,
+        live=examination.live,
         after=runner.log.last,
     )
 

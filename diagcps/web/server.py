@@ -106,7 +106,7 @@ async def _serve(
     own = Address(LOOPBACK, listening.getsockname()[1])
     port_file = PortFile.new(own.port)
     # A simulation neither resumes nor forgets the repair of the real workstation.
-    state = folder / "unfinished.json" if folder and not examination.simulated else None
+    state = folder / "unfinished.json" if folder and examination.live else None
     agent = Agent(
         examination, own=own, language=language, port_file=port_file, state=state, folder=folder
     )

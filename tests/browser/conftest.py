@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from diagcps.card.simulator import pki
 from tests.integration.bench import Pcscd
 from tests.integration.conftest import InsertCard, card, holder, inside_bench, pcscd
 from tests.integration.vpcd import CPS3, VirtualCard
@@ -56,6 +57,16 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+def _proof() -> tuple[str, ...]:
+    """What an agent needs to find nothing wrong with a simulated card: its authorities, and a real
+    library that knows it."""
+    libraries = sorted(Path("/usr/lib").glob("*/opensc-pkcs11.so"))
+    if not libraries:
+        pytest.skip("OpenSC's library is not installed (Debian: opensc-pkcs11)")
+    anchors = ("--trust-anchors", str(pki.anchors_file()))
+    return (*anchors, "--pkcs11-module", str(libraries[0]))
+
+
 @pytest.fixture
 def agent(inside_bench: None, tmp_path: Path) -> Iterator[StartAgent]:
     """Starts agents; ends every one after the test, and shows what went wrong in them."""
@@ -63,7 +74,8 @@ def agent(inside_bench: None, tmp_path: Path) -> Iterator[StartAgent]:
 
     def start(*arguments: str, after: Agent | None = None) -> Agent:
         state = after.state if after else tmp_path / f"state-{len(agents)}"
-        agents.append(Agent(state, *arguments))
+        real = () if "--scenario" in arguments else _proof()
+        agents.append(Agent(state, *real, *arguments))
         return agents[-1]
 
     yield start

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.integration.conftest import InsertCard
-from tests.integration.vpcd import CPS4_T1, MUTE
+from tests.integration.vpcd import CPS3, MUTE
 
 from .conftest import OpenScenario, OpenTab, StartAgent, Workstation
 from .page import (
@@ -192,7 +192,7 @@ async def test_focus_that_the_person_moved_is_not_taken_back(
     card.pull()
     await sees_outcome(page, "card.recognised", "blocked")
     await start(page).focus()
-    card.atr = CPS4_T1
+    card.atr = CPS3
     card.insert()
     await sees_outcome(page, "card.recognised", "pass")
     await expect(start(page)).to_be_focused()

@@ -11,7 +11,7 @@ from playwright.async_api import Route, expect
 
 from tests.integration.bench import Pcscd
 from tests.integration.conftest import InsertCard
-from tests.integration.vpcd import CPS4_T1, VITALE_2
+from tests.integration.vpcd import CPS3, VITALE_2
 
 from .agent import Agent, SlowQuestion
 from .conftest import OpenTab, StartAgent, Workstation
@@ -84,7 +84,7 @@ async def test_vitale_in_the_place_of_the_cps_is_named(
     await run(page, READY)
     card.swap(VITALE_2)
     await sees_cause(page, "card.vitale")
-    card.swap(CPS4_T1)
+    card.swap(CPS3)
     await sees_verdict(page, READY)
 
 
@@ -93,7 +93,7 @@ async def test_second_cps_is_seen_without_a_click(
 ) -> None:
     page = await tab(agent())
     await run(page, READY)
-    second = card(CPS4_T1, slot=1)
+    second = card(CPS3, slot=1)
     await sees_cause(page, "card.several")
     second.pull()
     await sees_verdict(page, READY)

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.integration.conftest import InsertCard
-from tests.integration.vpcd import CPS4_T1, VITALE_2
+from tests.integration.vpcd import CPS3, VITALE_2
 
 from .agent import SlowQuestion
 from .conftest import OpenScenario, OpenTab, StartAgent, Workstation
@@ -117,7 +117,7 @@ async def test_last_problem_is_resumed(
     await click_until_judged(await tab(first, java_script_enabled=False), NOT_READY)
     first.interrupt()
     await first.ended()
-    card.swap(CPS4_T1)
+    card.swap(CPS3)
     page = await tab(agent(after=first), java_script_enabled=False)
     await expect(page.locator(".notice")).to_contain_text("carte Vitale")
     await page.get_by_role("button", name="Reprendre le diagnostic").click()

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagcps import scenario
+from diagcps.card import cps
+from diagcps.card.base import CardUnreadable
 from diagcps.card.permitted import is_permitted
-from diagcps.card.simulator import build, pki
+from diagcps.card.simulator import build, files, pki
 from diagcps.card.simulator.base import Plastic, SimulatedCard
-from diagcps.facts import Reading, Role, Trust, Update
+from diagcps.facts import CertificateEntry, Reading, Role, Trust, Update
 from tests.strategies import quick
 
 from .reading import ReadCard, read
@@ -177,6 +179,48 @@ def test_a_card_pulled_at_any_command_is_removed_or_was_read_whole(model: str) -
 def test_a_card_that_falls_silent_at_any_command_is_said_so(model: str) -> None:
     for number in range(1, len(read(model=model).log) + 1):
         assert Reading.SILENT in ends(read(model=model, mute_at=number))
+
+
+class Refusing(Habits):
+    """A card that does not tell one of its counters."""
+
+    def __init__(self, card: SimulatedCard, reference: int) -> None:
+        super().__init__(card)
+        self._reference = reference
+
+    def transmit(self, command: bytes) -> bytes:
+        of_code = command[1] in (0x20, 0xCB)
+        if of_code and self._reference in (command[3], command[-4]):
+            self.log = (*self.log, command)
+            return b"\x69\x82"
+        return super().transmit(command)
+
+
+def refusing(model: str, reference: int) -> ReadCard:
+    made = build.make(Plastic(model=model), datetime.now(UTC))
+    return read(card=Refusing(made, reference))
+
+
+@pytest.mark.parametrize("model", ["cps3", "cps4"])
+def test_a_card_that_does_not_tell_the_tries_of_the_code_porteur_is_unreadable(model: str) -> None:
+    state = refusing(model, files.PIN_REFERENCE).state
+    assert state.reading is Reading.UNREADABLE
+    assert state.detail == "SW 6982"
+
+
+@pytest.mark.parametrize("model", ["cps3", "cps4"])
+def test_a_card_that_does_not_tell_those_of_the_other_code_serves(model: str) -> None:
+    state = refusing(model, files.PUK_REFERENCE).state
+    assert state.reading is Reading.READ
+    assert state.pin is not None
+    assert state.puk is None
+
+
+def test_a_file_is_read_up_to_where_another_would_begin() -> None:
+    card = cps.Cps3(build.make(Plastic(model="cps3"), datetime.now(UTC)).transmit)
+    for path, index in ((b"\x3f\x00\x00\x01\xb0\x02", 0x7FFF), (b"\x3f\x00", 0), (bytes(18), 0)):
+        with pytest.raises(CardUnreadable):
+            card.certificate(CertificateEntry(label="", path=path, index=index))
 
 
 MODELS = st.sampled_from(build.MODELS)

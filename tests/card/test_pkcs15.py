@@ -46,7 +46,7 @@ def certificate(label: bytes, *location: bytes) -> bytes:
 def test_applications_are_those_that_have_a_path() -> None:
     nameless = der(0x61, der(0x4F, AID))
     (found,) = pkcs15.applications(nameless + EF_DIR + bytes(9))
-    assert (found.aid, found.label, found.path.hex()) == (AID, "CPS", "3f000001")
+    assert (found.aid, found.path.hex()) == (AID, "3f000001")
 
 
 def test_directories_of_codes_and_certificates_are_named() -> None:
@@ -61,11 +61,15 @@ def test_directories_of_codes_and_certificates_are_named() -> None:
 )
 def test_flags_tell_a_code_of_the_holder_from_one_that_unblocks(flags: str, unblocks: bool) -> None:
     (found,) = pkcs15.codes(code(flags, 0x81, b"Code porteur"))
-    assert (found.label, found.reference, found.unblocks) == ("Code porteur", 0x81, unblocks)
+    assert (found.reference, found.unblocks) == (0x81, unblocks)
 
 
 def test_a_code_without_a_reference_is_number_zero() -> None:
     assert pkcs15.codes(code("0410", None))[0].reference == 0
+
+
+def test_a_directory_that_is_named_again_and_again_is_one() -> None:
+    assert len(pkcs15.directories(der(0xA4, path("7005")) * 20).certificates) == 1
 
 
 def test_certificates_have_a_label_and_a_place() -> None:
@@ -75,7 +79,7 @@ def test_certificates_have_a_label_and_a_place() -> None:
     )
     assert pkcs15.certificates(plain + placed) == (
         CertificateEntry(label="Certificat d'Authentification CPS", path=b"\xb0\x01"),
-        CertificateEntry(label="é", path=b"\xb0\x02", index=0x10, length=0x6D2),
+        CertificateEntry(label="é", path=b"\xb0\x02", index=0x10),
     )
 
 
@@ -88,6 +92,13 @@ NONSENSE: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "an empty path": (pkcs15.certificates, certificate(b"C", der(0x04))),
     "a place beyond any file": (
         pkcs15.certificates, certificate(b"C", der(0x04, b"\xb0\1"), der(0x02, b"\1\0\0")),
+    ),
+    "more certificates than any card has": (
+        pkcs15.certificates,
+        b"".join(certificate(b"C", der(0x04, bytes((0xB0, n)))) for n in range(33)),
+    ),
+    "more directories than any card has": (
+        pkcs15.directories, b"".join(der(0xA4, path(f"70{n:02X}")) for n in range(5)),
     ),
     "cut short": (pkcs15.codes, code("0410", 1)[:-1]),
 }  # fmt: skip

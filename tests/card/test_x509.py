@@ -263,6 +263,16 @@ class TestTrust:
 
         assert (found.trust, found.anchor) == (Trust.TRUSTED, f"{ROOT} (the Coffre)")
 
+    def test_an_authority_renewed_under_its_name_is_not_found_rather_than_false(self) -> None:
+        old, new = authority(), Authority()
+        known = x509.SubjectKeyIdentifier.from_public_key(old.key.public_key())
+        wanted = x509.AuthorityKeyIdentifier.from_issuer_public_key(new.key.public_key())
+        pinned = old.sign(old.parts, (AN_AUTHORITY, known), key=old.key)
+
+        found = read(new.sign(extensions=(*AUTHENTICATION, wanted)), pins(pinned), pinned)
+
+        assert found.trust is Trust.ISSUER_NOT_FOUND
+
     def test_a_signer_that_is_no_authority_ends_no_chain(self) -> None:
         root = Authority(parts=(*IGC, ((COMMON_NAME, ROOT),)))
         for extensions in ((), (x509.BasicConstraints(ca=False, path_length=None),)):

@@ -129,11 +129,20 @@ def test_two_serial_numbers_are_several_cards() -> None:
     assert causes_of(judge_single, states("00000001", "00000002")) == ("card.several",)
 
 
-@pytest.mark.parametrize(
-    "serials", [(), ("00000001",), ("00000001", "00000001"), ("00000001", None)]
-)
+@pytest.mark.parametrize("serials", [(), ("00000001",), ("00000001", "00000001"), (None,)])
 def test_the_two_faces_of_one_card_are_one_card(serials: tuple[str | None, ...]) -> None:
     assert causes_of(judge_single, states(*serials)) == ()
+
+
+def test_a_second_card_that_does_not_say_its_number_leaves_the_question_open() -> None:
+    with pytest.raises(MissingFact):
+        causes_of(judge_single, states("00000001", None))
+
+
+def test_a_generation_that_is_not_known_is_not_called_unreadable() -> None:
+    facts = bag(*read_card(card_state(NEW_CPS, Reading.UNREADABLE)))
+    with pytest.raises(MissingFact):
+        causes_of(judge_readable, facts)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,21 @@ from checks.middleware import (
     judge_responds,
     judge_sees_card,
 )
-from diagcps.check import NotApplicable
-from diagcps.facts import Library, LibraryState, Reading, Role, Service, SessionKind
+from diagcps.check import MissingFact, NotApplicable
+from diagcps.facts import (
+    AuthenticationCertificates,
+    Library,
+    LibraryState,
+    Reading,
+    Role,
+    Service,
+    SessionKind,
+)
 from diagcps.model import Level
 from tests.builders import (
     CPS3,
     CPS4,
+    VITALE,
     bag,
     card_state,
     causes_of,
@@ -33,6 +42,7 @@ from tests.builders import (
     ready,
     secret,
     session,
+    slot,
     step,
     token,
 )
@@ -65,6 +75,12 @@ def test_the_words_of_the_loader_are_evidence() -> None:
     assert evidence_of(judge_present, bag(found))["loader"] == secret("no such file")
 
 
+def test_a_call_that_fails_in_a_loaded_library_says_nothing_of_its_installation() -> None:
+    found = library(state=LibraryState.FAILED, call="C_GetSlotList", code=5)
+    with pytest.raises(MissingFact):
+        causes_of(judge_responds, facts(found))
+
+
 @pytest.mark.parametrize("state", [LibraryState.CRASHED, LibraryState.FAILED])
 def test_a_library_that_ends_at_once_could_not_be_loaded(state: LibraryState) -> None:
     found = library(state=state, call="C_Initialize", code=5)
@@ -85,7 +101,8 @@ def test_what_makes_a_library_wait_is_the_root() -> None:
 
 def test_a_card_is_found_by_its_serial_number_and_not_by_the_name_of_its_slot() -> None:
     assert causes_of(judge_sees_card, facts(library(token("00000001")))) == ()
-    assert causes_of(judge_sees_card, facts(library(token("00000001 ")))) == ()
+    for shown in ("00000001 ", "000001000000015f", "8025000001000000015F"):
+        assert causes_of(judge_sees_card, facts(library(token(shown)))) == ()
     assert causes_of(judge_sees_card, facts(library(token("00000002")))) == (
         "middleware.card-not-seen",
     )
@@ -122,13 +139,38 @@ def test_the_same_certificates_on_both_ways_agree() -> None:
     assert causes_of(judge_agrees, facts(library(token()))) == ()
 
 
+def test_what_a_library_lists_besides_is_no_evidence() -> None:
+    both = tuple(certificate(role).fingerprint for role in (Role.AUTHENTICATION, Role.SIGNATURE))
+    for more in (secret("-"), secret("0" * 64)):
+        found = library(token(certificates=(*both, more)))
+        assert causes_of(judge_agrees, facts(found)) == ()
+
+
+@pytest.mark.parametrize("ended", [Reading.REMOVED, Reading.HELD, Reading.SILENT])
+def test_a_card_that_moved_before_the_library_was_asked_is_judged_by_nobody(ended: Reading) -> None:
+    slots, states, _, rest = read_card()
+    given = bag(
+        slots, states, AuthenticationCertificates(cards=(step(reading=ended),)), rest, session(),
+        library(),
+    )  # fmt: skip
+    with pytest.raises(NotApplicable):
+        causes_of(judge_sees_card, given)
+
+
+def test_a_vitale_that_the_library_does_not_know_proves_nothing_about_a_cps4() -> None:
+    desk = pcsc(ready(CPS4), slot(atr=VITALE, name="other"))
+    held_elsewhere = facts(library(codes=[0xE0, 0xE1]), desk, atr=CPS4)
+    assert causes_of(judge_sees_card, held_elsewhere) == ("middleware.card-not-seen",)
+    both = facts(library(codes=[0xE1, 0xE1]), desk, atr=CPS4)
+    assert causes_of(judge_sees_card, both) == ("middleware.too-old-for-cps4",)
+
+
 @pytest.mark.parametrize(
     "shown",
     [
         (certificate(Role.SIGNATURE).fingerprint,),
         (certificate().fingerprint,),
         (secret("0" * 64), secret("1" * 64)),
-        (certificate().fingerprint, certificate(Role.SIGNATURE).fingerprint, secret("0" * 64)),
         (secret("-"), certificate(Role.SIGNATURE).fingerprint),
         (),
     ],
@@ -136,6 +178,11 @@ def test_the_same_certificates_on_both_ways_agree() -> None:
 def test_other_certificates_than_those_of_the_card_are_a_stale_copy(shown: Any) -> None:
     found = library(token(certificates=shown))
     assert causes_of(judge_agrees, facts(found)) == ("middleware.cache-corrupt",)
+
+
+def test_a_library_may_show_one_card_as_several_tokens() -> None:
+    parts = [token("00000001", Role.AUTHENTICATION), token("00000001", Role.SIGNATURE)]
+    assert causes_of(judge_agrees, facts(library(*parts))) == ()
 
 
 def test_what_we_could_not_read_whole_proves_no_stale_copy() -> None:

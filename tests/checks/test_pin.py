@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.pin import judge_pin, judge_puk
-from diagcps.check import MissingFact, NotApplicable
+from diagcps.check import MissingFact
 from diagcps.facts import CardState
 from tests.builders import CPS4, bag, card_state, causes_of, codes, evidence_of, read_card
 from tests.strategies import quick
@@ -74,7 +74,7 @@ def test_a_card_that_describes_no_code_leaves_the_question_open() -> None:
     facts = bag(*read_card(card_state(pin=None, puk=None)))
     with pytest.raises(MissingFact):
         causes_of(judge_pin, facts)
-    with pytest.raises(NotApplicable):
+    with pytest.raises(MissingFact):
         causes_of(judge_puk, facts)
 
 

@@ -151,11 +151,12 @@ def test_a_library_that_knows_no_cps4_is_too_old_for_it(insert: Insert, opensc: 
     assert (code, found) == (2, ["middleware.too-old-for-cps4"])
 
 
-def test_a_library_without_a_token_for_the_card_does_not_see_it(
-    insert: Insert, opensc: str
-) -> None:
-    insert("new-cps")
-    code, found, _ = middleware("--pkcs11-module", opensc)
+def test_a_library_without_a_token_for_the_card_does_not_see_it(insert: Insert) -> None:
+    paths = sorted(Path("/usr/lib").glob("softhsm/libsofthsm2.so"))
+    if not paths:
+        pytest.skip("no library of another token is installed (Debian: softhsm2)")
+    insert("middleware-blind")
+    code, found, _ = middleware("--pkcs11-module", str(paths[0]))
     assert (code, found) == (2, ["middleware.card-not-seen"])
 
 

@@ -8,13 +8,18 @@ APDU: https://frankmorgner.github.io/vsmartcard/virtualsmartcard/api.html
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import NamedTuple, Self
+
+from diagcps.card.simulator import build
+from diagcps.card.simulator.base import Plastic, SimulatedCard
 
 HOST = "127.0.0.1"
 PORT = 35963
@@ -62,8 +67,24 @@ class Received(NamedTuple):
     body: bytes
 
 
-def _knows_nothing(_apdu: bytes) -> bytes:
-    return UNKNOWN_INSTRUCTION
+@functools.cache
+def _models() -> dict[bytes, str]:
+    """The simulated cards that can be read, by their answer to reset."""
+    readable = ("cps3", "cps3-contactless", "cps4", "cps4-rc", "cps4-t0")
+    now = datetime.now(UTC)
+    return {build.make(Plastic(model=model), now).atr: model for model in readable}
+
+
+def _card_of(atr: bytes, slot: int) -> SimulatedCard | None:
+    """A simulated card that answers `atr`, None where there is none.
+
+    Each slot has another card; a contactless face is that of the card in the other slot.
+    """
+    model = _models().get(atr)
+    if model is None:
+        return None
+    number = SLOTS - slot if model == "cps3-contactless" else slot + 1
+    return build.make(Plastic(model=model, serial=f"{number:08}"), datetime.now(UTC))
 
 
 class VirtualCard:
@@ -79,18 +100,20 @@ class VirtualCard:
         *,
         slot: int = 0,
         port: int = PORT,
-        respond: Callable[[bytes], bytes] = _knows_nothing,
+        respond: Callable[[bytes], bytes] | None = None,
         on_control: Callable[[int], None] | None = None,
         delay_s: float = 0.0,
         leaves_at_power_on: int | None = None,
     ) -> None:
-        """`on_control` is called in the card's thread with each order, before its answer.
+        """Without `respond`, the card answers as the simulated one of its answer to reset does, and
+        otherwise that it knows no command. `on_control` is called in the card's thread with each
+        order, before its answer.
 
         `delay_s` passes before each answer, of the ATR and of an APDU alike. The card pulls itself
         when it is powered for the `leaves_at_power_on`-th time, counted from 1.
         """
-        self.atr = atr
         self.slot = slot
+        self.atr = atr
         self._address = (HOST, port + slot)
         self._respond = respond
         self._on_control = on_control
@@ -102,6 +125,16 @@ class VirtualCard:
         self._out.set()
         self._connection: socket.socket | None = None
         self._thread: threading.Thread | None = None
+
+    @property
+    def atr(self) -> bytes:
+        """Its answer to reset; another one makes it another card."""
+        return self._atr
+
+    @atr.setter
+    def atr(self, atr: bytes) -> None:
+        self._atr = atr
+        self._card = _card_of(atr, self.slot)
 
     @property
     def reader(self) -> str:
@@ -199,13 +232,20 @@ class VirtualCard:
                 self._log.append(Received(time.monotonic(), body))
                 self._news.notify_all()
             if body not in ORDERS:
-                self._answer(connection, self._respond(body))
+                self._answer(connection, self._response(body))
                 continue
             self._obey(body[0])
             if body[0] == GET_ATR:
                 self._answer(connection, self.atr)
 
+    def _response(self, command: bytes) -> bytes:
+        if self._respond is not None:
+            return self._respond(command)
+        return UNKNOWN_INSTRUCTION if self._card is None else self._card.transmit(command)
+
     def _obey(self, order: int) -> None:
+        if order in (POWER_ON, RESET) and self._card is not None:
+            self._card.power()
         if order == POWER_ON and self.count(POWER_ON) == self._leaves_at_power_on:
             self.pull()
         if self._on_control is not None:

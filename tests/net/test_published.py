@@ -35,9 +35,7 @@ async def serve() -> AsyncIterator[Serve]:
     """Serves one answer on the loopback address, and says where."""
     servers: list[TestServer] = []
 
-    async def start(
-        body: bytes = b"", status: int = 200, wait_s: float = 0.0, to: str = ""
-    ) -> str:
+    async def start(body: bytes = b"", status: int = 200, wait_s: float = 0.0, to: str = "") -> str:
         async def answer(_: web.Request) -> web.Response:
             await asyncio.sleep(wait_s)
             return web.Response(body=body, status=status, headers={"Location": to} if to else None)

@@ -56,6 +56,7 @@ def examine(
         profile=profiles.choose(profiles.DEFAULT),
         world=world,
         simulated=simulated,
+        live=not simulated,
     )
 
 

@@ -69,15 +69,17 @@ class SimulatedLibrary:
         puk_left = plastic.puk_left if plastic.unblocks_left else 0
         flags |= _PIN_FLAGS.get(puk_left, 0) << _PUK_SHIFT
         issued = pki.certificates(plastic, self._now)
-        held = {"authentication": issued.authentication, "signature": issued.signature}
-        shown = [data for name, data in held.items() if name not in plastic.missing]
+        named = {"authentication": issued.authentication, "signature": issued.signature}
+        # It lists what the card's directory names: without a value where the file is not there.
+        shown = (
+            "-" if name in plastic.missing else hashlib.sha256(data).hexdigest()
+            for name, data in named.items()
+        )
         is_cps4 = plastic.model.startswith("cps4")
         return LibraryToken(
             serial=Private(PrivateKind.SERIAL, plastic.serial),
             model="IAS ECC",
             flags=flags,
-            certificates=tuple(
-                Private(PrivateKind.CERTIFICATE, hashlib.sha256(data).hexdigest()) for data in shown
-            ),
+            certificates=tuple(Private(PrivateKind.CERTIFICATE, each) for each in shown),
             mechanisms=(_RSA_PKCS, _RSA_PKCS_PSS) if is_cps4 else (_RSA_PKCS,),
         )
