@@ -108,7 +108,11 @@ async def _not_asked(_: World) -> Revocation:
     return Revocation(revoked=Revoked.NOT_ASKED, source="none")
 
 
-async def _read_library(world: World, _: Facts) -> Library:
+async def _read_library(world: World, facts: Facts) -> Library:
+    slots = facts.get(Pcsc)
+    if isinstance(slots, ProbeFailure) and slots.reason is Reason.TIMEOUT:
+        # What waits for that service would wait as long, and for nothing.
+        raise ProbeTimeout
     return await world.libraries.read()
 
 
@@ -133,7 +137,7 @@ OF_CARDS: tuple[Probe[Any], ...] = (
     Probe(
         gives=Library,
         read=_read_library,
-        after=(OtherCertificates,),
+        after=(Pcsc, OtherCertificates),
         timeout_s=20.0,
         refreshed_by=_PCSC,
     ),

@@ -6,6 +6,9 @@ import re
 
 from playwright.async_api import Locator, Page, expect
 
+from diagcps import registry
+from diagcps.probes import BUILT_IN
+
 PATIENCE_MS = 15_000
 """From a change on the workstation to the page that shows it; the bench sees a card in 0.4 s."""
 SILENCE_MS = 20_000
@@ -14,6 +17,9 @@ SILENCE_MS = 20_000
 READY = "ready"
 NOT_READY = "not-ready"
 RUNNING = "running"
+
+CHECKS = len(registry.load(BUILT_IN, installed=False).checks)
+"""How many checks a page lists."""
 
 JUDGED = re.compile(r"verdict-(ready|ready-with-warnings|not-ready|undetermined)$")
 
