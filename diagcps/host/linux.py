@@ -32,6 +32,8 @@ from diagcps.host.common import (
 from diagcps.host.unix_diag import list_unix_sockets
 from diagcps.model import Platform, ProbeUnavailable
 
+_LIBRARY_READER = "_read-library"
+"""The argument of the process in which this tool reads a PKCS#11 library."""
 _SOCKET_PATH = "/run/pcscd/pcscd.comm"
 _SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
 """pcsc-lite's client library takes the socket's path from it (getSocketName, winscard_msg.c)."""
@@ -291,7 +293,8 @@ class LinuxHost:
         return next((file for file in files if os.path.lexists(file)), None)
 
     def _programs(self, inodes: frozenset[int]) -> tuple[str, ...]:
-        """The names of the processes that hold one of these sockets, this one's excepted."""
+        """The names of the processes that hold one of these sockets, but this one and those in
+        which this tool reads a library."""
         ours = self._socket_inodes(self._root / "proc" / str(os.getpid()))
         wanted = inodes - frozenset(ours)
         if not any(wanted):
@@ -302,6 +305,7 @@ class LinuxHost:
                     name
                     for folder in self._process_folders()
                     if not wanted.isdisjoint(self._socket_inodes(folder))
+                    and _LIBRARY_READER not in _read(folder / "cmdline").split("\0")
                     and (name := printable(_read(folder / "comm")))
                 }
             )

@@ -28,10 +28,10 @@ sys.stdin.read()
 
 
 @contextmanager
-def connected_program(executable: Path, path: str) -> Iterator[None]:
+def connected_program(executable: Path, path: str, *arguments: str) -> Iterator[None]:
     """Another program, with the name of the executable, that is connected to the socket."""
     with subprocess.Popen(
-        [executable, "-c", CLIENT, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [executable, "-c", CLIENT, path, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as program:
         assert program.stdout is not None
         assert program.stdin is not None
@@ -97,6 +97,14 @@ class TestClients:
     ) -> None:
         with connected_program(billing, path):
             assert self.host(path).pcsc_clients().programs == ()
+
+    def test_the_process_in_which_a_library_is_read_is_no_other_program(
+        self, service: socket.socket, path: str, billing: Path
+    ) -> None:
+        with connected_program(billing, path, "_read-library"):
+            accepted, _ = service.accept()
+            assert self.host(path).pcsc_clients().programs == ()
+            accepted.close()
 
     def test_a_child_that_inherited_our_connection_is_not_another_program(
         self, service: socket.socket, path: str, billing: Path
