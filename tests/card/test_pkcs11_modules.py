@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,9 @@ PIN, PUK = "1234", "12345678"
 
 def installed(name: str, package: str) -> str:
     """The path of a library that the system's packages brought; skips where it is not."""
-    found = sorted(Path("/usr/lib").glob(f"**/{name}")) if Path("/usr/lib").is_dir() else []
+    if sys.platform == "win32":
+        pytest.skip("libraries of a Debian package")
+    found = sorted(Path("/usr/lib").glob(f"**/{name}"))
     if not found:
         pytest.skip(f"no {name} (Debian: {package})")
     return str(found[0])

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from diagcps import __version__
+from diagcps.card.permitted import is_permitted
 from tests.integration.bench import SOCKET, Hold, Holder, Pcscd, until
 from tests.integration.vpcd import CPS3, CPS4_T1, POWER_ON, VITALE_2
 
@@ -88,7 +89,8 @@ def test_cps_is_recognised(windows: WindowsPython, pcscd: Pcscd, card: Insert, a
     found = outcomes(check(windows, cards=SOCKET))
     assert found["pcsc.service"] == found["reader.present"] == found["card.present"] == "pass"
     assert found["card.recognised"] == "pass"
-    assert inserted.apdus == ()
+    assert found["card.readable"] == found["pin.state"] == found["certificate.present"] == "pass"
+    assert all(is_permitted(command) for command in inserted.apdus)
 
 
 def test_vitale_comes_first(windows: WindowsPython, pcscd: Pcscd, card: Insert) -> None:
