@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from diagcps.card.base import Libraries
     from diagcps.check import Check, Probe, World
     from diagcps.examination import Examination
+    from diagcps.facts import Library, StoredCertificate
     from diagcps.model import Diagnosis
     from diagcps.registry import Registry
 
@@ -162,26 +163,45 @@ def _replayed(path: Path, found: Registry) -> _Subject:
     )
 
 
+@dataclass(frozen=True)
+class _Installed:
+    """The library at one of these places; what reads it is imported when it is read."""
+
+    paths: tuple[str, ...]
+    given: bool = False
+
+    async def read(self) -> Library:
+        """See `Libraries.read`."""
+        from diagcps.card.pkcs11 import Pkcs11Library
+
+        return await Pkcs11Library(self.paths, given=self.given).read()
+
+
+async def _publish() -> tuple[StoredCertificate, ...]:
+    from diagcps.net.published import published
+
+    return await published()
+
+
 def _real(options: argparse.Namespace, found: Registry) -> _Subject:
     from diagcps import probes
     from diagcps.card.anchors import default_anchors, read_anchors
     from diagcps.card.pcsc import PcscCards
-    from diagcps.card.pkcs11 import Pkcs11Library
     from diagcps.check import World
     from diagcps.host import this_host
-    from diagcps.net.published import published
-    from diagcps.replay import NoLibraries
 
     host = this_host()
     file, module = getattr(options, "trust_anchors", None), getattr(options, "pkcs11_module", None)
     anchors = default_anchors() if file is None else read_anchors(file)
     libraries: Libraries
     if module == "none":
+        from diagcps.replay import NoLibraries
+
         libraries = NoLibraries()
     elif module is not None:
-        libraries = Pkcs11Library((module,), given=True)
+        libraries = _Installed((module,), given=True)
     else:
-        libraries = Pkcs11Library(host.library_paths())
+        libraries = _Installed(host.library_paths())
     tool = probes.tool_probe(found.problems)
     return _Subject(
         sources={**found.probes, tool.gives: tool},
@@ -190,7 +210,7 @@ def _real(options: argparse.Namespace, found: Registry) -> _Subject:
             cards=PcscCards(),
             libraries=libraries,
             anchors=anchors,
-            publish=published,
+            publish=_publish,
         ),
         simulated=not anchors.default,
         live=True,

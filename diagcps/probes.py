@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from diagcps import RELEASED, __version__
-from diagcps.card import contents
 from diagcps.card.base import Anchors
 from diagcps.check import Facts, Probe, Trigger, World
 from diagcps.facts import (
@@ -52,16 +51,25 @@ def _read_moment(_: World) -> Moment:
     return Moment(at=datetime.now(UTC), not_before=datetime.fromisoformat(RELEASED + "T00:00Z"))
 
 
+# What reads a card is imported where one is read: the page opens before.
+
+
 async def _read_states(world: World, facts: Facts) -> CardStates:
+    from diagcps.card import contents
+
     return await contents.read_states(world.cards, facts[Pcsc])
 
 
 async def _read_authentication(world: World, facts: Facts) -> AuthenticationCertificates:
+    from diagcps.card import contents
+
     judge = contents.certificate_judge(world.anchors, _known(facts))
     return await contents.read_authentication(world.cards, facts[Pcsc], facts[CardStates], judge)
 
 
 async def _read_others(world: World, facts: Facts) -> OtherCertificates:
+    from diagcps.card import contents
+
     judge = contents.certificate_judge(world.anchors, _known(facts))
     before = facts[AuthenticationCertificates]
     return await contents.read_others(world.cards, facts[Pcsc], before, judge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from diagcps.card.base import Anchors, CardRemoved, Result, Transmit
 from diagcps.check import World
@@ -19,7 +20,9 @@ from diagcps.facts import (
     UsbReaders,
 )
 from diagcps.model import Platform, ProbeUnavailable
-from diagcps.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from diagcps.snapshot import Snapshot
 
 
 class NoHost:

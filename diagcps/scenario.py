@@ -6,22 +6,24 @@ no check and no finding.
 
 from __future__ import annotations
 
+import base64
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from diagcps import __version__
-from diagcps.card.anchors import read_anchors
-from diagcps.card.simulator import build, pki
-from diagcps.card.simulator.base import Plastic
-from diagcps.card.simulator.cards import SimulatedCards
+from diagcps.card.base import Anchors
+from diagcps.card.simulator.base import ANCHORS_FILE, ATRS, Plastic, SimulatedCard
+from diagcps.card.simulator.cards import MakeCard, SimulatedCards
 from diagcps.card.simulator.library import SimulatedLibrary
 from diagcps.check import Probe, World
 from diagcps.facts import Pcsc, Slot, SlotState, Tool
-from diagcps.model import LoadError, LoadProblem, UsageError
+from diagcps.model import LoadError, LoadProblem, Private, UsageError
 from diagcps.probes import KINDS, OF_CARDS, saved_probes, with_problems
 from diagcps.replay import NoHost, publish_nothing
 from diagcps.snapshot import Snapshot, from_data, from_table
@@ -90,26 +92,40 @@ def _scenario(
 ) -> Scenario:
     tool = snapshot.facts.get(Tool, Tool(version=__version__, missing=()))
     facts = {**snapshot.facts, Tool: tool}
-    cards = {number: build.make(plastic, now) for number, plastic in plastics.items()}
+    inserted: dict[Private, MakeCard] = {}
     pcsc = facts.get(Pcsc)
     if isinstance(pcsc, Pcsc):
         slots = list(pcsc.slots)
-        for number, card in cards.items():
-            slots[number] = _holding(slots[number], card.atr)
-        facts[Pcsc] = pcsc = replace(pcsc, slots=tuple(slots))
-    inserted = (
-        {pcsc.slots[number].name: card for number, card in cards.items()}
-        if isinstance(pcsc, Pcsc)
-        else {}
-    )
+        for number, plastic in plastics.items():
+            slots[number] = _holding(slots[number], bytes.fromhex(ATRS[plastic.model]))
+            inserted[slots[number].name] = partial(_make, plastic, now)
+        facts[Pcsc] = replace(pcsc, slots=tuple(slots))
     world = World(
         host=NoHost(snapshot.system.platform),
         cards=SimulatedCards(inserted),
         libraries=SimulatedLibrary(tuple(plastics.values()), now, **library),
-        anchors=read_anchors(pki.anchors_file()),
+        anchors=_anchors(),
         publish=publish_nothing,
     )
     return Scenario(facts=facts, world=world, plastics=plastics)
+
+
+def _make(plastic: Plastic, now: datetime) -> SimulatedCard:
+    # At its first use alone: what makes certificates takes longer to import than the page to open.
+    from diagcps.card.simulator import build
+
+    return build.make(plastic, now)
+
+
+def _anchors() -> Anchors:
+    """The simulator's authorities, for the same reason without looking into their certificates."""
+    text = ANCHORS_FILE.read_text(encoding="ascii")
+    found = re.findall(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", text, re.S)
+    certificates = tuple(base64.b64decode(each) for each in found)
+    fingerprints = frozenset(Anchors.fingerprint(each) for each in certificates)
+    return Anchors(
+        fingerprints=fingerprints, names=frozenset(), certificates=certificates, default=False
+    )
 
 
 def _holding(slot: Slot, atr: bytes) -> Slot:

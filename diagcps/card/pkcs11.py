@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from diagcps.card import binary
 from diagcps.facts import Library, LibrarySlot, LibraryState, LibraryToken
 from diagcps.host.common import printable
 from diagcps.model import Private, PrivateKind, ProbeTimeout, ProbeUnavailable
@@ -178,6 +177,8 @@ async def _end(process: Process) -> None:
 
 def _library_at(path: str) -> Library:
     """The file, and whether this process can load what it is for."""
+    from diagcps.card import binary  # needed where there is a library, and not before
+
     whole = str(Path(path).absolute())
     kinds, ours = binary.of_file(whole), binary.of_this_process()
     fits = not kinds or not ours or not set(ours).isdisjoint(kinds)

@@ -7,8 +7,9 @@ templates as the page itself.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -74,7 +75,8 @@ async def _messages(
         while not ended.is_set() and agent.sessions.touch(session):
             if events := log.since(after):
                 after = events[-1][0]
-                yield b"".join(_message(*event, agent, session, renderer) for event in events)
+                page = _view_now(agent, session)
+                yield b"".join(_message(*event, page, session, renderer) for event in events)
                 continue
             if log.closed:
                 break
@@ -83,34 +85,40 @@ async def _messages(
                 news, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
             )
             if not done:
-                yield _message(after, Heartbeat(), agent, session, renderer)
+                yield frame("heartbeat", {})
         yield frame("end", {"why": "taken-over" if session.replaced else "ended"})
     finally:
         ending.cancel()
         session.on_end.remove(ended.set)
 
 
+def _view_now(agent: Agent, session: Session) -> Callable[[], PageView]:
+    """What the page shows as it stands, made once for all the events that are written together."""
+    return functools.cache(lambda: view(agent.examination, session.language))
+
+
 def _message(
-    number: int, event: Event, agent: Agent, session: Session, renderer: Renderer
-) -> bytes:
+    number: int, event: Event, view_now: Callable[[], PageView], session: Session,
+    renderer: Renderer,
+) -> bytes:  # fmt: skip
     match event:
         case Heartbeat():
             return frame("heartbeat", {})
         case Started():
             return frame("started", {"check": event.check}, number=number)
         case Settled():
-            page = view(agent.examination, session.language)
+            page = view_now()
             return frame("settled", _settled(page, event, renderer), number=number)
         case Snapshot():
-            page = view(agent.examination, session.language)
+            page = view_now()
             html = renderer.render("main.html", page=page, token=session.form_token)
             return frame("snapshot", {"html": html, "say": page.progress}, number=number)
         case Judged():
-            page = view(agent.examination, session.language)
+            page = view_now()
             html = renderer.render("verdict.html", page=page, token=session.form_token)
             return frame("diagnosis", {"html": html}, number=number)
         case Finished():
-            page = view(agent.examination, session.language)
+            page = view_now()
             said = page.words.ui("finished" if event.afresh else "changed", verdict=page.verdict)
             return frame("finished", {"say": said, "run": event.run}, number=number)
 

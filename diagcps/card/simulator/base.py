@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+ANCHORS_FILE = Path(__file__).with_name("anchors.pem")
+"""The authorities (PEM) that simulated workstations trust."""
+
+ATRS = {
+    "cps3": "3BAC00402A001225006480000310009000",
+    "cps3-contactless": "3B8F80010031B86404B0ECC1739401808290000E",
+    # The mark of the family and nothing that is known besides.
+    "new-cps": "3BAC00402A001225006480000510009000",
+    "cps4": "3B9B188001001225006480040100009044",
+    "cps4-rc": "3B9B188001001225006480000401009044",
+    "cps4-t0": "3BDC18FF00001225006480000401009000",
+    "cps2ter": "3BAC00402A001225006480820212009000",
+    "vitale": "3B751300004309EA9000",
+    "vitale-1": "3F6525002209699000",
+    "agent": "3B6700002D201601789000",
+    # Several bank cards answer this.
+    "bank": "3B6500002063CB6800",
+    "mute": "",
+}
+"""The answer to reset of each model, in hexadecimal: the public list of pcsc-tools, and the
+published source of the Cryptolib CPS (card-cps.c)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

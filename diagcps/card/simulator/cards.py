@@ -11,12 +11,18 @@ from diagcps.facts import Pcsc, Slot, ToolPart
 from diagcps.model import Private, ProbeUnavailable
 from diagcps.threads import DaemonThreads
 
+MakeCard = Callable[[], SimulatedCard]
+
 
 class SimulatedCards:
-    """`Cards` for the simulated cards of a scenario, each in its slot from the beginning."""
+    """`Cards` for the simulated cards of a scenario, each in its slot from the beginning.
 
-    def __init__(self, inserted: Mapping[Private, SimulatedCard]) -> None:
-        self._inserted = inserted
+    A card may be given by what makes it, at its first use: making one takes longer than opening
+    the page.
+    """
+
+    def __init__(self, inserted: Mapping[Private, SimulatedCard | MakeCard]) -> None:
+        self._inserted = dict(inserted)
         self._threads = DaemonThreads()
 
     async def read(self) -> Pcsc:
@@ -25,11 +31,17 @@ class SimulatedCards:
 
     async def use(self, slot: Slot, work: Callable[[Transmit], Result]) -> Result:
         """See `Cards.use`."""
-        card = self._inserted.get(slot.name)
-        if card is None:
+        if slot.name not in self._inserted:
             raise CardRemoved("no card")
-        send = permitted(card.transmit)
-        return await self._threads.run(lambda: work(send))
+
+        def call() -> Result:
+            card = self._inserted[slot.name]
+            if callable(card):
+                self._inserted[slot.name] = card = card()
+            send = permitted(card.transmit)
+            return work(send)
+
+        return await self._threads.run(call)
 
     def missing(self) -> tuple[ToolPart, ...]:
         """Nothing: what is missing is among the facts of the scenario."""

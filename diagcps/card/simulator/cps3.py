@@ -16,18 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from diagcps.card.iso7816 import END_OF_FILE, OK, WRONG_OFFSET, Response
 from diagcps.card.simulator import files, pki
-from diagcps.card.simulator.base import Plastic
+from diagcps.card.simulator.base import ATRS, Plastic
 from diagcps.card.simulator.command import ByteLine, Command
 from diagcps.card.simulator.der import tlv
 from diagcps.card.simulator.operations import PERFORM, Operations
 from diagcps.model import UsageError
 
-_ATRS = {
-    "cps3": "3BAC00402A001225006480000310009000",
-    "cps3-contactless": "3B8F80010031B86404B0ECC1739401808290000E",
-    # The mark of the family and nothing that is known besides.
-    "new-cps": "3BAC00402A001225006480000510009000",
-}
+_MODELS = ("cps3", "cps3-contactless", "new-cps")
 MOST_TRIES = 3
 """Of each code, unless a scenario leaves more: a real code de déblocage had ten, and a hundred uses
 (OpenSC's issue 2217)."""
@@ -93,9 +88,9 @@ class Cps3:
     """A `SimulatedCard`. Raises UsageError for a model, a family or an authority there is not."""
 
     def __init__(self, plastic: Plastic, now: datetime) -> None:
-        if plastic.model not in _ATRS:
+        if plastic.model not in _MODELS:
             raise UsageError(f"no CPS3: {plastic.model!r}")
-        self._atr = bytes.fromhex(_ATRS[plastic.model])
+        self._atr = bytes.fromhex(ATRS[plastic.model])
         self._contactless = plastic.model == "cps3-contactless"
         self._files = files.content(plastic, now, contactless=True) | {_EF_ATR: _EF_ATR_CONTENT}
         self._folders = (b"", files.CONTACT, files.CONTACTLESS)

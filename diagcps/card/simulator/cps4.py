@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 from diagcps.card.iso7816 import OK, WRONG_OFFSET, Response
 from diagcps.card.simulator import files, pki
-from diagcps.card.simulator.base import Plastic
+from diagcps.card.simulator.base import ATRS, Plastic
 from diagcps.card.simulator.command import ByteLine, Command
 from diagcps.card.simulator.crypto import raw
 from diagcps.card.simulator.der import tlv
@@ -28,11 +28,7 @@ from diagcps.model import UsageError
 _AUTHENTICATION_KEY = 0x20
 """The reference by which the official library knows the authentication key of a CPS4."""
 
-_ATRS = {
-    "cps4": "3B9B188001001225006480040100009044",
-    "cps4-rc": "3B9B188001001225006480000401009044",
-    "cps4-t0": "3BDC18FF00001225006480000401009000",
-}
+_MODELS = ("cps4", "cps4-rc", "cps4-t0")
 _APPLET = bytes.fromhex("8025000001FF0100")
 _OTHER_APPLETS = (bytes.fromhex("A0000001510000"), bytes.fromhex("8025000001FF0002"))
 """The card's manager, and what behaves like a CPS2ter."""
@@ -102,9 +98,9 @@ class Cps4:
 
     def __init__(self, plastic: Plastic, now: datetime) -> None:
         """Raises UsageError for what `plastic` says and there is not, a model for one."""
-        if plastic.model not in _ATRS:
+        if plastic.model not in _MODELS:
             raise UsageError(f"no CPS4: {plastic.model!r}")
-        self._atr = bytes.fromhex(_ATRS[plastic.model])
+        self._atr = bytes.fromhex(ATRS[plastic.model])
         self._line = ByteLine() if plastic.model == "cps4-t0" else None
         self._files = files.content(plastic, now, authentication_key=_AUTHENTICATION_KEY)
         self._folders = {path[:end] for path in self._files for end in range(0, len(path), 2)}

@@ -9,7 +9,6 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
-from diagcps.card.simulator import pki
 from diagcps.card.simulator.base import Plastic
 from diagcps.facts import Library, LibrarySlot, LibraryState, LibraryToken
 from diagcps.model import Private, PrivateKind
@@ -65,6 +64,8 @@ class SimulatedLibrary:
         return LibrarySlot(description=name, token=self._token(plastic))
 
     def _token(self, plastic: Plastic) -> LibraryToken:
+        from diagcps.card.simulator import pki  # it takes longer to import than the page to open
+
         flags = _USUAL_FLAGS | _PIN_FLAGS.get(plastic.pin_left, 0)
         puk_left = plastic.puk_left if plastic.unblocks_left else 0
         flags |= _PIN_FLAGS.get(puk_left, 0) << _PUK_SHIFT

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from diagcps.card.simulator.base import Plastic
+from diagcps.card.simulator.base import ANCHORS_FILE, Plastic
 from diagcps.model import LoadError, UsageError
 
 Role = Literal["authentication", "signature", "technical"]
@@ -96,7 +96,7 @@ def anchors() -> tuple[bytes, ...]:
 
 def anchors_file() -> Path:
     """The file (PEM) that holds them."""
-    return _FOLDER / "anchors.pem"
+    return ANCHORS_FILE
 
 
 @cache
