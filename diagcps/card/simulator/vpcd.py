@@ -144,4 +144,5 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 def _hang_up(connection: socket.socket) -> None:
     """Ends the connection and the `recv` of the card's thread."""
     with contextlib.suppress(OSError):  # the service may have hung up first
-        connection.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)  # ends the wait for a command on POSIX
+    connection.close()  # and on Windows
