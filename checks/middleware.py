@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from diagcps.api import (
@@ -33,6 +32,7 @@ from diagcps.api import (
     Session,
     SessionKind,
     SlotState,
+    names_serial,
     recognise,
 )
 
@@ -105,15 +105,10 @@ def judge_responds(facts: Facts) -> Iterator[Finding | Evidence]:
 
 
 def _tokens_of(card: CardState, library: Library) -> tuple[LibraryToken, ...]:
-    """The tokens with the card's serial number.
-
-    The official library shows its eight digits, OpenSC the end of EF.SN: check digit and filler.
-    """
-    if card.serial is None:
-        return ()
-    wanted = re.compile(rf".*{re.escape(card.serial.value)}([0-9]f)?", re.IGNORECASE)
+    """The tokens with the card's serial number."""
+    serial = card.serial
     tokens = (slot.token for slot in library.slots if slot.token)
-    return tuple(each for each in tokens if wanted.fullmatch(each.serial.value.strip()))
+    return tuple(t for t in tokens if serial and names_serial(t.serial.value, serial.value))
 
 
 def _card(facts: Facts) -> CardState:

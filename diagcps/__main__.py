@@ -1,12 +1,17 @@
-"""`python -m diagcps`, and the process in which it reads a PKCS#11 library."""
+"""`python -m diagcps`, and the processes in which it loads a PKCS#11 library."""
 
 import sys
 
+# Told apart first: such a process loads nothing of the command line, and starts twice as fast.
 if sys.argv[1:] == ["_read-library"]:
-    # Told apart first: this process loads nothing of the command line, and starts twice as fast.
     from diagcps.card._pkcs11_child import main as read_library
 
     sys.exit(read_library(sys.stdin.buffer, sys.stdout.buffer))
+
+if sys.argv[1:] == ["_use-code"]:
+    from diagcps.card._acting_child import main as use_code
+
+    sys.exit(use_code(sys.stdin.buffer, sys.stdout.buffer))
 
 from diagcps.cli import main
 

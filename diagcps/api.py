@@ -2,6 +2,7 @@
 
 from diagcps.card.atr import CardKind, recognise
 from diagcps.card.codes import PcscCode, describe
+from diagcps.card.identifiers import names_serial
 from diagcps.check import Area, Check, Facts, MissingFact, NotApplicable, Probe, Trigger, World
 from diagcps.facts import (
     AuthenticationCertificates,
@@ -124,5 +125,6 @@ __all__ = [
     "UsbReaders",
     "World",
     "describe",
+    "names_serial",
     "recognise",
 ]

@@ -341,6 +341,8 @@ class LibraryToken:
     """SHA-256 of each certificate object, in hexadecimal; « - » for one without a value."""
     mechanisms: tuple[int, ...]
     """CKM_* numbers that it signs with, in increasing order."""
+    pin_lengths: tuple[int, int] | None = None
+    """The least and the most digits of the code porteur; None where it was not read."""
     code: int = 0
     """The CKR_* code of the call at which reading its objects ended; 0 when it was read whole."""
 
@@ -408,6 +410,35 @@ class PcscClients:
 
     programs: tuple[str, ...]
     """Process names, each once, sorted. The ones of other users may be invisible."""
+    source: str
+
+
+class ProgramKind(Enum):
+    """Why a running program matters to an act with a code of the card."""
+
+    CARD = "card"
+    """It uses the card: it may hold the present code and present it again by itself."""
+    BROWSER = "browser"
+    """So may a browser in which the person has signed in."""
+    SCREEN = "screen"
+    """It may show this screen to somebody else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningProgram:
+    """A program that runs in the session of this user."""
+
+    name: str
+    """As people call it; the name of its process where it is not known by another."""
+    kind: ProgramKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningPrograms:
+    """The running programs that matter to an act with a code: those that are known by their names,
+    and those that are connected to the smart-card service, where the system tells."""
+
+    programs: tuple[RunningProgram, ...]
     source: str
 
 

@@ -84,10 +84,21 @@ class Runner:
         stale = _dependents(self.checks, stale_facts)
         return await self._examine(stale, stale_facts, afresh=False)
 
-    async def read(self, kinds: Iterable[type]) -> None:
-        """Reads the facts of these kinds that have not been read, for their own sake."""
+    async def read(self, kinds: Iterable[type], *, afresh: bool = False) -> None:
+        """Reads the facts of these kinds that have not been read, for their own sake.
+
+        With `afresh` those that have been, too; what stands on them is not judged again.
+        """
+        wanted = tuple(kinds)
         async with self._lock:
-            await self._settle_all((), self._with_prerequisites(kinds))
+            if afresh:
+                for kind in wanted:
+                    self.facts.pop(kind, None)
+            await self._settle_all((), self._with_prerequisites(wanted))
+
+    def quiet(self) -> asyncio.Lock:
+        """What keeps every probe waiting while it is held (`async with`)."""
+        return self._lock
 
     def _with_prerequisites(self, kinds: Iterable[type]) -> set[type]:
         """These facts, and all that are read before them."""

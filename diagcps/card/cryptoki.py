@@ -10,10 +10,10 @@ works (PKCS#11 2.20, 11.4, C_Initialize). Any call may hang for ever, or end the
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from ctypes import CFUNCTYPE, POINTER, byref, c_char, c_ubyte, c_ulong, c_void_p
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 IS_WINDOWS = hasattr(ctypes, "WinDLL")
 LOADER = "LoadLibrary" if IS_WINDOWS else "dlopen"
@@ -29,10 +29,12 @@ _SERIAL_SESSION = 0x04
 """CKF_SERIAL_SESSION alone: a session that may not write."""
 _SIGNS = 0x800
 """CKF_SIGN of CK_MECHANISM_INFO."""
-_CLASS, _VALUE = 0x00, 0x11
+_CLASS, VALUE = 0x00, 0x11
 """CKA_CLASS, CKA_VALUE."""
-_CERTIFICATE = 0x01
+CERTIFICATE = 0x01
 """CKO_CERTIFICATE."""
+_MOST_AND_LEAST_OF_PIN = slice(4, 6)
+"""ulMaxPinLen and ulMinPinLen among the ten numbers of CK_TOKEN_INFO."""
 
 _LIST_AT_MOST = 1024
 _OBJECTS_AT_MOST = 64
@@ -52,18 +54,18 @@ class NotLoaded(Exception):
     """The system's loader refused the library; the text is the loader's own."""
 
 
-class _Structure(ctypes.Structure):
+class Structure(ctypes.Structure):
     """On Windows without gaps, elsewhere as the compiler lays it out (PKCS#11 2.20, 8.1)."""
 
     if IS_WINDOWS:
         _pack_ = 1
 
 
-class _Version(_Structure):
+class _Version(Structure):
     _fields_ = (("major", c_ubyte), ("minor", c_ubyte))
 
 
-class LibraryInfo(_Structure):
+class LibraryInfo(Structure):
     """CK_INFO (PKCS#11 2.20, 9.1)."""
 
     _fields_ = (
@@ -75,7 +77,7 @@ class LibraryInfo(_Structure):
     )
 
 
-class SlotInfo(_Structure):
+class SlotInfo(Structure):
     """CK_SLOT_INFO (PKCS#11 2.20, 9.2)."""
 
     _fields_ = (
@@ -87,7 +89,7 @@ class SlotInfo(_Structure):
     )
 
 
-class TokenInfo(_Structure):
+class TokenInfo(Structure):
     """CK_TOKEN_INFO (PKCS#11 2.20, 9.2)."""
 
     _fields_ = (
@@ -103,55 +105,61 @@ class TokenInfo(_Structure):
     )
 
 
-class _MechanismInfo(_Structure):
+class _MechanismInfo(Structure):
     _fields_ = (("least", c_ulong), ("most", c_ulong), ("flags", c_ulong))
 
 
-class _Attribute(_Structure):
+class _Attribute(Structure):
     _fields_ = (("type", c_ulong), ("value", c_void_p), ("length", c_ulong))
 
 
-def _function(*arguments: Any) -> Any:
+def function(*arguments: Any) -> Any:
     """The type of a Cryptoki function: it returns a CK_RV (PKCS#11 2.20, 11.1)."""
     return CFUNCTYPE(c_ulong, *arguments)
 
 
 _POINTER_BYTES = ctypes.sizeof(c_void_p)
-
-
-def _nameless(entries: int) -> Any:
-    """The room of entries that are never called: bytes, of which nothing can be made."""
-    return c_ubyte * (_POINTER_BYTES * entries)
-
-
 _List = POINTER(c_ulong)
 _Template = POINTER(_Attribute)
 
+READING: Mapping[int, tuple[str, Any]] = {
+    0: ("C_Initialize", function(c_void_p)),
+    1: ("C_Finalize", function(c_void_p)),
+    2: ("C_GetInfo", function(POINTER(LibraryInfo))),
+    4: ("C_GetSlotList", function(c_ubyte, _List, _List)),
+    5: ("C_GetSlotInfo", function(c_ulong, POINTER(SlotInfo))),
+    6: ("C_GetTokenInfo", function(c_ulong, POINTER(TokenInfo))),
+    7: ("C_GetMechanismList", function(c_ulong, _List, _List)),
+    8: ("C_GetMechanismInfo", function(c_ulong, c_ulong, POINTER(_MechanismInfo))),
+    12: ("C_OpenSession", function(c_ulong, c_ulong, c_void_p, c_void_p, _List)),
+    13: ("C_CloseSession", function(c_ulong)),
+    24: ("C_GetAttributeValue", function(c_ulong, c_ulong, _Template, c_ulong)),
+    26: ("C_FindObjectsInit", function(c_ulong, _Template, c_ulong)),
+    27: ("C_FindObjects", function(c_ulong, _List, c_ulong, _List)),
+    28: ("C_FindObjectsFinal", function(c_ulong)),
+}
+"""The functions that show something without a code, by their place in CK_FUNCTION_LIST."""
 
-class FunctionList(_Structure):
-    """CK_FUNCTION_LIST (PKCS#11 2.20, 11.4) as far as the last entry that is called here."""
 
-    _fields_ = (
-        ("version", _Version),
-        ("C_Initialize", _function(c_void_p)),
-        ("C_Finalize", _function(c_void_p)),
-        ("C_GetInfo", _function(POINTER(LibraryInfo))),
-        ("nameless_3", _nameless(1)),
-        ("C_GetSlotList", _function(c_ubyte, _List, _List)),
-        ("C_GetSlotInfo", _function(c_ulong, POINTER(SlotInfo))),
-        ("C_GetTokenInfo", _function(c_ulong, POINTER(TokenInfo))),
-        ("C_GetMechanismList", _function(c_ulong, _List, _List)),
-        ("C_GetMechanismInfo", _function(c_ulong, c_ulong, POINTER(_MechanismInfo))),
-        ("nameless_9_to_11", _nameless(3)),
-        ("C_OpenSession", _function(c_ulong, c_ulong, c_void_p, c_void_p, _List)),
-        ("C_CloseSession", _function(c_ulong)),
-        ("nameless_14_to_23", _nameless(10)),
-        ("C_GetAttributeValue", _function(c_ulong, c_ulong, _Template, c_ulong)),
-        ("nameless_25", _nameless(1)),
-        ("C_FindObjectsInit", _function(c_ulong, _Template, c_ulong)),
-        ("C_FindObjects", _function(c_ulong, _List, c_ulong, _List)),
-        ("C_FindObjectsFinal", _function(c_ulong)),
-    )
+def entries(functions: Mapping[int, tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The fields of a CK_FUNCTION_LIST (PKCS#11 2.20, 11.4) as far as the last of `functions`.
+
+    What is not among them is room for pointers: bytes, of which no call can be made.
+    """
+    fields: list[tuple[str, Any]] = [("version", _Version)]
+    next_ = 0
+    for place, entry in sorted(functions.items()):
+        if place > next_:
+            fields.append((f"nameless_{next_}", c_ubyte * (_POINTER_BYTES * (place - next_))))
+        fields.append(entry)
+        next_ = place + 1
+    return fields
+
+
+class FunctionList(Structure):
+    """The function list of a process that reads."""
+
+    _fields_ = entries(READING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +170,8 @@ class Token:
     model: str
     flags: int
     """CKF_* bits."""
+    pin_lengths: tuple[int, int]
+    """The least and the most digits of the code porteur (ulMinPinLen, ulMaxPinLen)."""
 
 
 class Cryptoki:
@@ -170,6 +180,8 @@ class Cryptoki:
     `announce` is called with the name of each call before it is made. Every method raises
     CryptokiError for an answer other than CKR_OK, unless it says otherwise.
     """
+
+    FUNCTIONS: ClassVar[Any] = FunctionList
 
     def __init__(self, path: str, announce: Callable[[str], None]) -> None:
         """Raises NotLoaded when the library cannot be loaded or is no PKCS#11 library."""
@@ -182,12 +194,12 @@ class Cryptoki:
             get_list = self._library.C_GetFunctionList
         except (OSError, AttributeError) as error:
             raise NotLoaded(str(error)) from error
-        get_list.argtypes = [POINTER(POINTER(FunctionList))]
+        get_list.argtypes = [POINTER(POINTER(self.FUNCTIONS))]
         get_list.restype = c_ulong
-        functions = POINTER(FunctionList)()
+        functions = POINTER(self.FUNCTIONS)()
         announce("C_GetFunctionList")
         _need("C_GetFunctionList", get_list(byref(functions)))
-        if not functions:  # type: ignore[truthy-bool]  # false for NULL
+        if not functions:  # false for NULL
             raise CryptokiError("C_GetFunctionList", GENERAL_ERROR)
         self._functions = functions.contents
 
@@ -210,6 +222,10 @@ class Cryptoki:
         """The numbers of the slots, with a token or without."""
         return self._list("C_GetSlotList", 0)
 
+    def slots_with_token(self) -> tuple[int, ...]:
+        """The numbers of the slots that hold a token."""
+        return self._list("C_GetSlotList", 1)
+
     def slot(self, slot: int) -> str:
         """The slot's description."""
         info = SlotInfo()
@@ -220,8 +236,13 @@ class Cryptoki:
         """The token in the slot."""
         info = TokenInfo()
         self._do("C_GetTokenInfo", slot, byref(info))
-        flags = info.flags & 0xFFFFFFFF
-        return Token(serial=_text(info.serial), model=_text(info.model), flags=flags)
+        most, least = info.counts_and_lengths[_MOST_AND_LEAST_OF_PIN]
+        return Token(
+            serial=_text(info.serial),
+            model=_text(info.model),
+            flags=info.flags & 0xFFFFFFFF,
+            pin_lengths=(least & 0xFFFFFFFF, most & 0xFFFFFFFF),
+        )
 
     def signing_mechanisms(self, slot: int) -> tuple[int, ...]:
         """The CKM_* numbers of what the token signs with, in increasing order."""
@@ -235,16 +256,22 @@ class Cryptoki:
 
     def certificates(self, slot: int) -> Iterator[bytes]:
         """The value of each certificate object that is shown without a code; empty for none."""
-        session = c_ulong()
-        self._do("C_OpenSession", slot, _SERIAL_SESSION, None, None, byref(session))
+        session = self._open(slot, _SERIAL_SESSION)
         try:
-            for certificate in self._find(session.value):
-                yield self._value(session.value, certificate)
+            for certificate in self._find(session, CERTIFICATE):
+                yield self._attribute(session, certificate, VALUE)
         finally:
-            self._ask("C_CloseSession", session.value)
+            self._ask("C_CloseSession", session)
 
-    def _find(self, session: int) -> tuple[int, ...]:
-        wanted = c_ulong(_CERTIFICATE)
+    def _open(self, slot: int, flags: int) -> int:
+        """A new session (C_OpenSession), to be closed."""
+        session = c_ulong()
+        self._do("C_OpenSession", slot, flags, None, None, byref(session))
+        return session.value
+
+    def _find(self, session: int, kind: int) -> tuple[int, ...]:
+        """The objects of one class (CKO_*) that the session shows."""
+        wanted = c_ulong(kind)
         pointer = ctypes.cast(byref(wanted), c_void_p)
         template = _Attribute(_CLASS, pointer, ctypes.sizeof(wanted))
         self._do("C_FindObjectsInit", session, byref(template), 1)
@@ -262,9 +289,10 @@ class Cryptoki:
                 return
             yield handle.value
 
-    def _value(self, session: int, certificate: int) -> bytes:
-        attribute = _Attribute(_VALUE, None, 0)
-        code = self._ask("C_GetAttributeValue", session, certificate, byref(attribute), 1)
+    def _attribute(self, session: int, object_: int, kind: int) -> bytes:
+        """One attribute (CKA_*) of an object; empty when it shows none."""
+        attribute = _Attribute(kind, None, 0)
+        code = self._ask("C_GetAttributeValue", session, object_, byref(attribute), 1)
         if code in _NO_VALUE:
             return b""
         _need("C_GetAttributeValue", code)
@@ -273,7 +301,7 @@ class Cryptoki:
             return b""
         room = ctypes.create_string_buffer(attribute.length)
         attribute.value = ctypes.cast(room, c_void_p)
-        self._do("C_GetAttributeValue", session, certificate, byref(attribute), 1)
+        self._do("C_GetAttributeValue", session, object_, byref(attribute), 1)
         return room.raw[: attribute.length]
 
     def _list(self, call: str, first: int) -> tuple[int, ...]:

@@ -94,3 +94,12 @@ _CHECKS = {
     IdentifierKind.SIREN: is_siren,
     IdentifierKind.SIRET: is_siret,
 }
+
+
+def names_serial(shown: str, serial: str) -> bool:
+    """Whether a token that shows `shown` is the card whose serial number is `serial`.
+
+    The official library shows its eight digits, OpenSC the end of EF.SN: check digit and filler.
+    """
+    form = rf".*{re.escape(serial)}([0-9]f)?"
+    return re.fullmatch(form, shown.strip(), re.IGNORECASE) is not None

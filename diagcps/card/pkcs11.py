@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from diagcps.card import process
+from diagcps.card.process import NotUnderstood
 from diagcps.facts import Library, LibrarySlot, LibraryState, LibraryToken
 from diagcps.host.common import printable
 from diagcps.model import Private, PrivateKind, ProbeTimeout, ProbeUnavailable
@@ -23,23 +20,10 @@ from diagcps.threads import DaemonThreads
 
 Item = TypeVar("Item")
 
-_MESSAGE_BYTES_AT_MOST = 1 << 20
-_TEXT_AT_MOST = 500
-_ENDING_S = 2.0
-_HOME = Path(__file__).parents[2]
-"""The folder that holds this package: Python looks for modules where such a process starts, which
-must not be a folder that others write to."""
+READ_LIBRARY = "_read-library"
+"""The hidden command of this program that reads a library."""
 
-_NEEDED = frozenset(
-    {
-        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
-        *("LD_LIBRARY_PATH", "PCSCLITE_CSOCK_NAME", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"),
-        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP"),
-        *("ALLUSERSPROFILE", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)", "USERPROFILE"),
-        *("APPDATA", "LOCALAPPDATA", "USERNAME", "USERDOMAIN", "COMPUTERNAME", "SESSIONNAME"),
-    }
-)
-"""What a library and the loader look at; anything else may be a secret of another program."""
+_TEXT_AT_MOST = 500
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}|-")
 
@@ -49,17 +33,6 @@ class Called:
     """The process is about to make this call."""
 
     call: str
-
-
-class NotUnderstood(ProbeUnavailable):
-    """What came from the process is no message: a library wrote over it, or on its pipe."""
-
-
-def own_command() -> tuple[str, ...]:
-    """The hidden command of this very program that reads a library; a frozen one has no modules."""
-    if getattr(sys, "frozen", False):
-        return (sys.executable, "_read-library")
-    return (sys.executable, "-m", "diagcps", "_read-library")
 
 
 class Pkcs11Library:
@@ -77,7 +50,7 @@ class Pkcs11Library:
     ) -> None:
         self._paths = paths
         self._given = given
-        self._command = own_command() if command is None else command
+        self._command = process.own_command(READ_LIBRARY) if command is None else command
         self._threads = DaemonThreads()
 
     async def read(self) -> Library:
@@ -101,10 +74,10 @@ class Pkcs11Library:
 
     async def _read_in_child(self, path: str) -> Library:
         call, answer, hung = "", None, False
-        process = await self._start()
+        child = await process.start(self._command)
         try:
             async with asyncio.timeout(self.LIMIT_S) as limit:
-                async for message in _answers(process, path):
+                async for message in _answers(child, path):
                     if isinstance(message, Library):
                         answer = message
                     else:
@@ -113,7 +86,7 @@ class Pkcs11Library:
         except TimeoutError:
             hung = True
         finally:
-            await _end(process)
+            await process.end(child)
         # A library that fails when it is put away has shown what it had to show.
         if answer is not None:
             return answer
@@ -122,57 +95,12 @@ class Pkcs11Library:
         state = LibraryState.NOT_RESPONDING if hung else LibraryState.CRASHED
         return Library(state=state, path=Private(PrivateKind.PATH, path), call=call)
 
-    async def _start(self) -> Process:
-        try:
-            return await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=DEVNULL,
-                cwd=_HOME,
-                env={name: value for name, value in os.environ.items() if name.upper() in _NEEDED},
-                # A library's own processes end with it, and none asks on the person's terminal.
-                start_new_session=True,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-        except OSError as error:
-            raise ProbeUnavailable(f"the reading process: {error}") from error
 
-
-async def _answers(process: Process, path: str) -> AsyncIterator[Called | Library]:
-    """What the process says until it ends. Raises NotUnderstood.
-
-    Its standard input stays open: the process ends itself when that is closed.
-    """
-    if process.stdin is None or process.stdout is None:
-        raise ProbeUnavailable("no pipe")
-    request = json.dumps({"path": path}).encode()
-    process.stdin.write(len(request).to_bytes(4, "big") + request)
-    while True:
-        try:
-            size = int.from_bytes(await process.stdout.readexactly(4), "big")
-            if size > _MESSAGE_BYTES_AT_MOST:
-                raise NotUnderstood("a message of the reading process is too long")
-            data = await process.stdout.readexactly(size)
-        except asyncio.IncompleteReadError:
-            return
+async def _answers(child: Process, path: str) -> AsyncIterator[Called | Library]:
+    """What the process says until it ends. Raises NotUnderstood."""
+    process.say(child, json.dumps({"path": path}).encode())
+    while (data := await process.hear(child)) is not None:
         yield parse_message(data)
-
-
-async def _end(process: Process) -> None:
-    """Ends the process, and those that it started, wherever they hang."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-    # A process that a library detached may hold the pipes open; there is no public word for this.
-    process._transport.close()  # type: ignore[attr-defined]
-    # A driver may keep a process from ending: it is then the system's to end.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_ENDING_S):
-            await process.wait()
 
 
 def _library_at(path: str) -> Library:
@@ -244,6 +172,7 @@ def _token(token: Mapping[str, Any]) -> LibraryToken:
         flags=_number(token["flags"]),
         certificates=_tuple(token["certificates"], _fingerprint),
         mechanisms=_tuple(token["mechanisms"], _number),
+        pin_lengths=_pair(token["pin_lengths"]),
         code=_number(token["code"]),
     )
 
@@ -252,6 +181,11 @@ def _fingerprint(value: object) -> Private:
     if not isinstance(value, str) or not _FINGERPRINT.fullmatch(value):
         raise ValueError("not a fingerprint")
     return Private(PrivateKind.CERTIFICATE, value)
+
+
+def _pair(values: object) -> tuple[int, int]:
+    first, second = _tuple(values, _number)
+    return first, second
 
 
 def _tuple(values: object, item: Callable[[Any], Item]) -> tuple[Item, ...]:

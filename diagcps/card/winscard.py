@@ -143,6 +143,17 @@ class Winscard:
         finally:
             api.SCardDisconnect(card, api.SCARD_LEAVE_CARD)
 
+    def reset(self, context: int, reader: str) -> None:
+        """Resets the card in `reader`: no code counts as presented any more, for no program.
+
+        Raises PcscError.
+        """
+        api = self._api
+        protocols = api.SCARD_PROTOCOL_T0 | api.SCARD_PROTOCOL_T1
+        code, card, _ = api.SCardConnect(context, reader, api.SCARD_SHARE_SHARED, protocols)
+        _need("SCardConnect", code)
+        _need("SCardDisconnect", api.SCardDisconnect(card, api.SCARD_RESET_CARD))
+
 
 def _need(call: str, code: int) -> None:
     if code:

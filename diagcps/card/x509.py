@@ -16,6 +16,9 @@ from contextlib import contextmanager
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from diagcps.card.base import Anchors, CardUnreadable
@@ -226,5 +229,23 @@ def _signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+def has_signed(fingerprint: str, certificate: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether `certificate` (DER) has that SHA-256, and its key made the signature of `message`.
+
+    RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, 8.2); anything malformed is no signature.
+    """
+    if hashlib.sha256(certificate).hexdigest() != fingerprint:
+        return False
+    try:
+        with parsing(CardUnreadable):
+            key = x509.load_der_x509_certificate(certificate).public_key()
+        if not isinstance(key, RSAPublicKey):
+            return False
+        key.verify(signature, message, PKCS1v15(), SHA256())
+    except (CardUnreadable, InvalidSignature):
         return False
     return True

@@ -144,6 +144,8 @@ static ULONG token_info(ULONG slot, TokenInfo *info)
     fill(info->model, sizeof info->model, "IAS ECC");
     fill(info->serial, sizeof info->serial, "00000042");
     info->flags = FLAGS;
+    info->rest[4] = 8;
+    info->rest[5] = 4;
     return 0;
 }
 

@@ -17,7 +17,8 @@ from typing import ClassVar
 
 import pytest
 
-from diagcps.card.pkcs11 import NotUnderstood, Pkcs11Library, own_command
+from diagcps.card.pkcs11 import READ_LIBRARY, Pkcs11Library
+from diagcps.card.process import NotUnderstood, own_command
 from diagcps.facts import Library, LibraryState, LibraryToken
 from diagcps.model import Private, PrivateKind, ProbeTimeout, ProbeUnavailable
 
@@ -124,6 +125,7 @@ async def test_all_that_a_library_shows_is_read(stub: Stub) -> None:
         flags=0x40D,
         certificates=CERTIFICATES,
         mechanisms=(0x01, 0x0D),
+        pin_lengths=(4, 8),
     )
 
 
@@ -285,7 +287,7 @@ def test_a_process_that_hangs_ends_when_its_parent_has_ended(stub: Stub, tmp_pat
     path = stub(AT_INITIALIZE=f"say_pid({quoted(pid)}); hang()")
     request = json.dumps({"path": path}).encode()
     with subprocess.Popen(
-        own_command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=ROOT
+        own_command(READ_LIBRARY), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=ROOT
     ) as child:
         try:
             assert child.stdin is not None
@@ -516,7 +518,9 @@ async def test_a_process_that_says_nonsense_is_not_understood(written: bytes) ->
 
 @pytest.mark.parametrize("sent", [b"", b"\0", b"\0\0\0\x09{}", b"\0\0\0\x02{}", b"\0\0\0\x02no"])
 def test_a_request_that_is_none_is_wrong_usage(sent: bytes) -> None:
-    done = subprocess.run(own_command(), input=sent, capture_output=True, timeout=20, cwd=ROOT)
+    done = subprocess.run(
+        own_command(READ_LIBRARY), input=sent, capture_output=True, timeout=20, cwd=ROOT
+    )
 
     assert (done.returncode, done.stdout, done.stderr) == (64, b"", b"")
 
@@ -524,7 +528,7 @@ def test_a_request_that_is_none_is_wrong_usage(sent: bytes) -> None:
 def test_a_frozen_program_starts_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
 
-    assert own_command() == (sys.executable, "_read-library")
+    assert own_command(READ_LIBRARY) == (sys.executable, "_read-library")
 
 
 def test_the_hidden_command_is_in_no_help() -> None:

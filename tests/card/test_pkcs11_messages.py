@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagcps.card.pkcs11 import Called, NotUnderstood, parse_message
+from diagcps.card.pkcs11 import Called, parse_message
+from diagcps.card.process import NotUnderstood
 from diagcps.facts import Library, LibrarySlot, LibraryState, LibraryToken
 from diagcps.model import Private, PrivateKind
 from tests.strategies import quick
@@ -22,6 +23,7 @@ TOKEN: dict[str, Any] = {
     "flags": 0x40D,
     "certificates": [HASH, "-"],
     "mechanisms": [1, 13],
+    "pin_lengths": [4, 8],
     "code": 0,
 }
 SLOT: dict[str, Any] = {"description": "SIMULE Lecteur", "token": TOKEN}
@@ -55,6 +57,7 @@ def test_a_result_becomes_the_fact() -> None:
                         Private(PrivateKind.CERTIFICATE, "-"),
                     ),
                     mechanisms=(1, 13),
+                    pin_lengths=(4, 8),
                 ),
             ),
             LibrarySlot(description=Private(PrivateKind.READER, ""), token=None, code=0xE0),
@@ -92,6 +95,8 @@ def test_a_call_is_named() -> None:
         {"result": {**RESULT, "slots": [{**SLOT, "token": {**TOKEN, "certificates": "x"}}]}},
         {"result": {**RESULT, "slots": [{**SLOT, "token": {**TOKEN, "mechanisms": ["1"]}}]}},
         {"result": {**RESULT, "slots": [{**SLOT, "token": {**TOKEN, "flags": 1.5}}]}},
+        {"result": {**RESULT, "slots": [{**SLOT, "token": {**TOKEN, "pin_lengths": [4]}}]}},
+        {"result": {**RESULT, "slots": [{**SLOT, "token": {**TOKEN, "pin_lengths": [4, -1]}}]}},
     ],
 )
 def test_anything_else_is_not_understood(content: object) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from diagcps.card.pkcs11 import Pkcs11Library, own_command
+from diagcps.card.pkcs11 import READ_LIBRARY, Pkcs11Library
+from diagcps.card.process import own_command
 from diagcps.facts import LibraryState, LibraryToken
 from diagcps.model import Private, PrivateKind
 
@@ -69,7 +70,7 @@ class SoftHsm:
 
     async def token(self) -> LibraryToken:
         """The one token that has a name, as our own reading gives it."""
-        command = (*self.environment, *own_command())
+        command = (*self.environment, *own_command(READ_LIBRARY))
         library = await Pkcs11Library((self.path,), command=command).read()
         assert (library.state, library.code) == (LibraryState.READ, 0)
         first, *rest = library.slots

@@ -1,0 +1,345 @@
+"""An act with a code, from what is shown to the person to what is said of it afterwards.
+
+What is said comes from reading the card again: a success that a library reports proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, TypeVar
+
+from diagcps.card.act import Act, Codes, Course, Middleware, Order, Proof
+from diagcps.card.atr import CardKind, recognise
+from diagcps.card.identifiers import names_serial
+from diagcps.card.new_code import Limits
+from diagcps.check import Trigger
+from diagcps.facts import (
+    AuthenticationCertificates,
+    CardState,
+    CardStates,
+    Certificate,
+    Code,
+    Family,
+    Library,
+    LibraryState,
+    LibraryToken,
+    ProgramKind,
+    Role,
+    RunningPrograms,
+)
+from diagcps.model import Private
+from diagcps.runner import Runner
+
+Fact = TypeVar("Fact")
+Facts = Mapping[type, Any]
+
+LAST = 1
+_CONTACTLESS = CardKind.CPS_CONTACTLESS
+_PIN_LOCKED = 0x40000
+"""CKF_USER_PIN_LOCKED (PKCS#11 2.20, CK_TOKEN_INFO)."""
+
+
+class Closed(Enum):
+    """Why an act cannot be offered: nothing is asked, and the card is left alone."""
+
+    NO_CARD = "no-card"
+    SEVERAL_CARDS = "several-cards"
+    UNREAD = "unread"
+    """Its serial number or its counters could not be read."""
+    CODE_IN_USE = "code-in-use"
+    """A program has just presented the code: the card does not say how many tries are left."""
+    NO_LIBRARY = "no-library"
+    NOT_SHOWN = "not-shown"
+    """The library does not show the card, or does not open it."""
+    PIN_BLOCKED = "pin-blocked"
+    PUK_BLOCKED = "puk-blocked"
+    """The code de déblocage has no try left, or was used as often as the card allows."""
+    LAST_TRY = "last-try"
+    """A card is not tried for the sake of trying when one try is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the person is shown of a card, and what an order is bound to."""
+
+    order: Order
+    family: Family
+    holder: Private | None
+    limits: Limits
+    programs: tuple[str, ...]
+    """Running programs that may hold the present code, by their usual names."""
+    watchers: tuple[str, ...]
+    """Running programs by which somebody else may see the screen."""
+
+    @property
+    def left(self) -> int | None:
+        """Tries that are left of the code that is asked for."""
+        return _left(self.order.puk if self.order.act is Act.UNBLOCK else self.order.pin)
+
+    @property
+    def is_last_try(self) -> bool:
+        """A wrong code would block for good what this act needs."""
+        return self.left == LAST
+
+    @property
+    def is_last_unblocking(self) -> bool:
+        """The card counts the unblockings, and this would be the last one."""
+        return self.order.act is Act.UNBLOCK and _uses(self.order.puk) == LAST
+
+
+def prepare(act: Act, facts: Facts) -> Shown | Closed:
+    """What to show before `act`, or why it cannot be offered, from facts that were read."""
+    states = _fact(facts, CardStates)
+    cards = [c for c in (states.cards if states else ()) if recognise(c.atr) is not _CONTACTLESS]
+    if not cards:
+        return Closed.NO_CARD
+    if len({card.serial for card in cards}) > 1:
+        return Closed.SEVERAL_CARDS
+    card = cards[0]
+    if card.serial is None or card.pin is None or (act is Act.UNBLOCK and card.puk is None):
+        return Closed.UNREAD
+    library = _fact(facts, Library)
+    if library is None or library.state is not LibraryState.READ:
+        return Closed.NO_LIBRARY
+    token = _token(library, card.serial)
+    if token is None or token.code:
+        return Closed.NOT_SHOWN
+    closed = _kept_closed(act, card.pin, card.puk)
+    if closed is not None:
+        return closed
+    certificate = _certificate(facts, card)
+    return Shown(
+        order=Order(
+            act=act,
+            library=library.path,
+            slot=card.slot,
+            atr=card.atr,
+            serial=card.serial,
+            pin=card.pin,
+            puk=card.puk,
+            certificate=certificate.fingerprint if certificate else None,
+        ),
+        family=certificate.family if certificate else Family.UNKNOWN,
+        holder=certificate.holder if certificate else None,
+        limits=Limits.of_token(*(token.pin_lengths or (None, None))),
+        programs=_running(facts, ProgramKind.CARD, ProgramKind.BROWSER),
+        watchers=_running(facts, ProgramKind.SCREEN),
+    )
+
+
+def _running(facts: Facts, *kinds: ProgramKind) -> tuple[str, ...]:
+    """The names of the running programs of these kinds, each once, in alphabetical order."""
+    running = _fact(facts, RunningPrograms)
+    names = {p.name for p in (running.programs if running else ()) if p.kind in kinds}
+    return tuple(sorted(names, key=str.casefold))
+
+
+def _kept_closed(act: Act, pin: Code, puk: Code | None) -> Closed | None:
+    """What the counters forbid."""
+    if act is Act.UNBLOCK:
+        if puk is None or puk.left == 0 or puk.uses_left == 0:
+            return Closed.PUK_BLOCKED
+        return Closed.CODE_IN_USE if puk.left is None else None
+    if pin.left is None:
+        return Closed.CODE_IN_USE
+    if pin.left == 0:
+        return Closed.PIN_BLOCKED
+    return Closed.LAST_TRY if act is Act.TRY and pin.left <= LAST else None
+
+
+class Result(Enum):
+    """What is known of an act once the card was read again."""
+
+    DONE = "done"
+    """The card signed with the code that was to be set, or tried; its counters agree."""
+    WRONG_CODE = "wrong-code"
+    """The code that was asked for was wrong: a try is gone, others are left."""
+    NOW_BLOCKED = "now-blocked"
+    """It was wrong, and no try is left."""
+    NEW_REFUSED = "new-refused"
+    """It was right; the card did not take the new code, and is blocked as before."""
+    FORMER_HOLDS = "former-holds"
+    """It was right; the card did not take the new code, and the former one still holds."""
+    REFUSED = "refused"
+    """The card, or its library, refused; no try is gone."""
+    NOT_BEGUN = "not-begun"
+    """No code was used."""
+    UNPROVEN = "unproven"
+    """The counters are as they should be; whether the code is the right one was not shown."""
+    UNKNOWN = "unknown"
+    """The card could not be read again, or is in a state that nothing of this explains."""
+
+
+_EXIT: Mapping[Result, Literal[0, 2, 3]] = {
+    Result.DONE: 0,
+    Result.UNPROVEN: 3,
+    Result.UNKNOWN: 3,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What is said of an act, and what it rests on."""
+
+    result: Result
+    shown: Shown
+    course: Course
+    proven: bool
+    """The signature verifies with the certificate that was read from the card."""
+    pin: Code | None
+    """The code porteur as it was read afterwards; None when it was not."""
+    puk: Code | None
+    library_locked: bool | None
+    """What the library says of the code porteur afterwards; None when it shows no such card."""
+
+    @property
+    def exit_code(self) -> Literal[0, 2, 3]:
+        """0 verified, 2 refused, 3 cannot tell."""
+        return _EXIT.get(self.result, 2)
+
+
+async def perform(runner: Runner, middleware: Middleware, shown: Shown, codes: Codes) -> Conclusion:
+    """Carries `shown` out, once, and reads the card again. The codes are wiped on return.
+
+    None of our own probes runs meanwhile. Not to be cancelled: a task of its own is to wait for it.
+    """
+    try:
+        async with runner.quiet():
+            course = await middleware.carry_out(shown.order, codes)
+    finally:
+        codes.wipe()
+    await runner.refresh(Trigger.PCSC)
+    return conclude(shown, course, runner.facts)
+
+
+def conclude(shown: Shown, course: Course, facts: Facts) -> Conclusion:
+    """What is known after `course`, from what was read of the card since."""
+    states, library = _fact(facts, CardStates), _fact(facts, Library)
+    serial = shown.order.serial
+    same = [c for c in (states.cards if states else ()) if c.serial == serial]
+    card = same[0] if same else None
+    token = _token(library, serial) if library else None
+    proven = course.proof is not None and _verifies(course.proof, shown.order)
+    return Conclusion(
+        result=_result(shown.order, course, card, proven=proven, token=token),
+        shown=shown,
+        course=course,
+        proven=proven,
+        pin=card.pin if card else None,
+        puk=card.puk if card else None,
+        library_locked=None if token is None else bool(token.flags & _PIN_LOCKED),
+    )
+
+
+def _result(
+    order: Order, course: Course, card: CardState | None, *, proven: bool,
+    token: LibraryToken | None,
+) -> Result:  # fmt: skip
+    if course.stopped is not None:
+        return Result.NOT_BEGUN
+    if card is None or card.pin is None:
+        return Result.UNKNOWN
+    lost = _lost_try(order, card)
+    if proven and not lost:
+        # Both readings must agree with the signature before anything is called done.
+        locked = card.pin.left == 0 or (token is not None and token.flags & _PIN_LOCKED)
+        return Result.UNKNOWN if locked else Result.DONE
+    match order.act:
+        case Act.UNBLOCK:
+            return _after_unblocking(order, course, card, lost=lost)
+        case Act.CHANGE:
+            return _after_change(course, card, lost=lost)
+        case Act.TRY:
+            return _of_wrong_code(card.pin) if lost else Result.UNPROVEN
+
+
+def _after_unblocking(order: Order, course: Course, card: CardState, *, lost: bool) -> Result:
+    assert card.pin is not None  # noqa: S101 (the caller has looked)
+    if lost:
+        return _of_wrong_code(card.puk)
+    if order.pin.left == 0 and card.pin.left == 0:
+        # A card that counts the uses of the code de déblocage tells that it took it; what the
+        # library says of that is no evidence.
+        used = _less(_uses(card.puk), _uses(order.puk))
+        return Result.NEW_REFUSED if used else Result.REFUSED
+    if card.pin.left == 0:
+        return Result.UNKNOWN
+    if course.code_of("C_InitPIN") is None:
+        # It was not reached, or did not come back: the card alone tells, and only so much.
+        return Result.REFUSED if card.pin == order.pin else Result.UNPROVEN
+    return _without_proof(course, card.pin)
+
+
+def _after_change(course: Course, card: CardState, *, lost: bool) -> Result:
+    assert card.pin is not None  # noqa: S101 (the caller has looked)
+    code = course.code_of("C_SetPIN")
+    if code == 0:
+        return _without_proof(course, card.pin)
+    if lost:
+        return _of_wrong_code(card.pin)
+    return Result.UNPROVEN if code is None else Result.REFUSED
+
+
+def _without_proof(course: Course, pin: Code) -> Result:
+    """The library set a new code, as it says, and the card did not sign with it."""
+    presented = course.calls[-1].name == "C_Login" and course.calls[-1].code not in (0, None)
+    if presented and pin.left is not None and pin.left < (pin.most or _USUAL_TRIES):
+        return Result.FORMER_HOLDS if pin.left else Result.UNKNOWN
+    return Result.UNPROVEN
+
+
+_USUAL_TRIES = 3
+"""Where the card does not say: three wrong codes block it (ANS; Cryptolib CPS 5.2.2, CPS4)."""
+
+
+def _of_wrong_code(code: Code | None) -> Result:
+    return Result.NOW_BLOCKED if code is not None and code.left == 0 else Result.WRONG_CODE
+
+
+def _lost_try(order: Order, card: CardState) -> bool:
+    """The code that was asked for has fewer tries than were shown."""
+    if order.act is Act.UNBLOCK:
+        return _less(_left(card.puk), _left(order.puk))
+    return _less(_left(card.pin), order.pin.left)
+
+
+def _left(code: Code | None) -> int | None:
+    return None if code is None else code.left
+
+
+def _uses(code: Code | None) -> int | None:
+    return None if code is None else code.uses_left
+
+
+def _less(now: int | None, before: int | None) -> bool:
+    return now is not None and before is not None and now < before
+
+
+def _verifies(proof: Proof, order: Order) -> bool:
+    """Whether the card that was shown signed the challenge."""
+    from diagcps.card.x509 import has_signed  # it takes longer to import than the page to open
+
+    wanted = order.certificate
+    return wanted is not None and has_signed(
+        wanted.value, proof.certificate, proof.signature, proof.challenge
+    )
+
+
+def _token(library: Library, serial: Private) -> LibraryToken | None:
+    tokens = (slot.token for slot in library.slots if slot.token)
+    found = [each for each in tokens if names_serial(each.serial.value, serial.value)]
+    return found[0] if len(found) == 1 else None
+
+
+def _certificate(facts: Facts, card: CardState) -> Certificate | None:
+    read = _fact(facts, AuthenticationCertificates)
+    mine = [each for each in (read.cards if read else ()) if each.slot == card.slot]
+    found = (c for each in mine for c in each.found if c.role is Role.AUTHENTICATION)
+    return next(found, None)
+
+
+def _fact(facts: Facts, kind: type[Fact]) -> Fact | None:
+    fact = facts.get(kind)
+    return fact if isinstance(fact, kind) else None
