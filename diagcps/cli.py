@@ -22,6 +22,7 @@ from diagcps.profiles import DEFAULT
 from diagcps.words import LANGUAGES
 
 if TYPE_CHECKING:
+    from diagcps.card.act import Codes, Course, Middleware, Order
     from diagcps.card.base import Libraries
     from diagcps.check import Check, Probe, World
     from diagcps.examination import Examination
@@ -127,6 +128,7 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
         simulated=subject.simulated,
         live=subject.live,
         moment=subject.moment,
+        middleware=subject.middleware,
     )
 
 
@@ -139,6 +141,7 @@ class _Subject:
     simulated: bool = False
     live: bool = False
     moment: datetime | None = None
+    middleware: Middleware | None = None
 
 
 def _simulated(name: str, found: Registry) -> _Subject:
@@ -146,7 +149,12 @@ def _simulated(name: str, found: Registry) -> _Subject:
 
     simulation = scenario.load(name)
     sources = simulation.probes(found.problems)
-    return _Subject(sources=sources, world=simulation.world, simulated=True)
+    return _Subject(
+        sources=sources,
+        world=simulation.world,
+        simulated=True,
+        middleware=simulation.middleware,
+    )
 
 
 def _replayed(path: Path, found: Registry) -> _Subject:
@@ -175,6 +183,16 @@ class _Installed:
         from diagcps.card.pkcs11 import Pkcs11Library
 
         return await Pkcs11Library(self.paths, given=self.given).read()
+
+
+class _Acting:
+    """The library of this workstation; what uses it is imported when it is used."""
+
+    async def carry_out(self, order: Order, codes: Codes) -> Course:
+        """See `Middleware.carry_out`."""
+        from diagcps.card.middleware import LibraryMiddleware
+
+        return await LibraryMiddleware().carry_out(order, codes)
 
 
 async def _publish() -> tuple[StoredCertificate, ...]:
@@ -214,6 +232,7 @@ def _real(options: argparse.Namespace, found: Registry) -> _Subject:
         ),
         simulated=not anchors.default,
         live=True,
+        middleware=None if module == "none" else _Acting(),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from diagcps.card.act import Middleware
 from diagcps.check import Check, Probe, World
 from diagcps.diagnosis import diagnose
 from diagcps.facts import System
@@ -39,6 +40,8 @@ class Examination:
     moment: datetime | None
     """When the facts were read, for saved ones; None for this workstation, now."""
     remedies: Remedies
+    middleware: Middleware | None = None
+    """What uses a code of the card, at the person's word alone; None for a saved workstation."""
     _words: dict[str, Words] = field(default_factory=dict)
 
     def words(self, language: str) -> Words:
@@ -85,6 +88,7 @@ def assemble(
     simulated: bool = False,
     live: bool = False,
     moment: datetime | None = None,
+    middleware: Middleware | None = None,
 ) -> Examination:
     """An examination of `world` for `profile`; with `named`, of those checks alone."""
     checks = registry.select(named or _covered(registry.checks, profile))
@@ -111,6 +115,7 @@ def assemble(
         live=live,
         moment=moment,
         remedies=Remedies(registry.content),
+        middleware=middleware,
     )
 
 

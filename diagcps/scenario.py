@@ -21,6 +21,7 @@ from diagcps.card.base import Anchors
 from diagcps.card.simulator.base import ANCHORS_FILE, ATRS, Plastic, SimulatedCard
 from diagcps.card.simulator.cards import MakeCard, SimulatedCards
 from diagcps.card.simulator.library import SimulatedLibrary
+from diagcps.card.simulator.middleware import SimulatedMiddleware
 from diagcps.check import Probe, World
 from diagcps.facts import Pcsc, Slot, SlotState, Tool
 from diagcps.model import LoadError, LoadProblem, Private, UsageError
@@ -41,6 +42,8 @@ class Scenario:
 
     facts: Mapping[type, Any]
     world: World
+    middleware: SimulatedMiddleware
+    """What uses a code of its cards."""
     plastics: Mapping[int, Plastic]
     """The cards, by the number of their slot in the list of slots."""
 
@@ -100,14 +103,16 @@ def _scenario(
             slots[number] = _holding(slots[number], bytes.fromhex(ATRS[plastic.model]))
             inserted[slots[number].name] = partial(_make, plastic, now)
         facts[Pcsc] = replace(pcsc, slots=tuple(slots))
+    cards = SimulatedCards(inserted)
     world = World(
         host=NoHost(snapshot.system.platform),
-        cards=SimulatedCards(inserted),
+        cards=cards,
         libraries=SimulatedLibrary(tuple(plastics.values()), now, **library),
         anchors=_anchors(),
         publish=publish_nothing,
     )
-    return Scenario(facts=facts, world=world, plastics=plastics)
+    middleware = SimulatedMiddleware(cards)
+    return Scenario(facts=facts, world=world, middleware=middleware, plastics=plastics)
 
 
 def _make(plastic: Plastic, now: datetime) -> SimulatedCard:

@@ -11,14 +11,13 @@ card half-way is worse than a page that nobody reads any more.
 from __future__ import annotations
 
 import _thread
-import hashlib
 import io
 import json
-import secrets
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from typing import BinaryIO
 
 from diagcps.card import contents
@@ -31,13 +30,14 @@ from diagcps.card._child import (
     send,
     take_over,
 )
-from diagcps.card.act import Act, Codes, Order, Stopped
+from diagcps.card.act import CALLS_WITH_A_CODE, Act, Codes, Order, Proof, Stopped
 from diagcps.card.cryptoki import CryptokiError, NotLoaded
-from diagcps.card.cryptoki_codes import OFFICER, USER, CodeCryptoki
+from diagcps.card.cryptoki_codes import CodeCryptoki
 from diagcps.card.identifiers import names_serial
 from diagcps.card.permitted import permitted
+from diagcps.card.sequence import Sequence, Stop
 from diagcps.card.winscard import PcscError, Winscard
-from diagcps.facts import CardState, Code, Reading
+from diagcps.facts import CardState, Reading
 from diagcps.host.no_dump import leave_no_dump
 from diagcps.model import ProbeUnavailable
 from diagcps.secret import Secret
@@ -45,21 +45,8 @@ from diagcps.secret import Secret
 _ORPHAN_S = 60.0
 """How long an act whose agent has ended may still take before its process ends itself."""
 _LONGEST_CODE = 64
-_CHALLENGE_BYTES = 32
-_SHA256 = bytes.fromhex("3031300D060960864801650304020105000420")
-"""What stands before a SHA-256 in a DigestInfo (RFC 8017, 9.2, note 1)."""
-_ENOUGH_TRIES = 2
-"""The new code is presented once to prove it: never as the last try."""
 
 Say = Callable[[Message], None]
-
-
-class _Stop(Exception):
-    """The act ends before any code was handed to the library."""
-
-    def __init__(self, why: Stopped) -> None:
-        super().__init__(why.value)
-        self.why = why
 
 
 def main(stdin: BinaryIO, stdout: BinaryIO) -> int:
@@ -83,7 +70,7 @@ def main(stdin: BinaryIO, stdout: BinaryIO) -> int:
 
     try:
         _carry_out(order, codes, say)
-    except _Stop as stop:
+    except Stop as stop:
         say({"stopped": stop.why.value})
     finally:
         codes.wipe()
@@ -111,127 +98,53 @@ def _length(requests: io.FileIO) -> int:
 
 
 def _carry_out(order: Order, codes: Codes, say: Say) -> None:
-    """Raises _Stop before a code was used; afterwards whatever happens is said."""
+    """Raises Stop for a failure of the library, which counts as long as no code was used."""
+    used = False
+
+    def announce(call: str) -> None:
+        nonlocal used
+        used = used or call in CALLS_WITH_A_CODE
+        say({"call": call})
+
+    def prove(proof: Proof) -> None:
+        say({"proof": {name: value.hex() for name, value in asdict(proof).items()}})
+
     try:
         library = CodeCryptoki(
-            order.library.value,
-            lambda call: say({"call": call}),
-            lambda call, code: say({"call": call, "code": code}),
+            order.library.value, announce, lambda call, code: say({"call": call, "code": code})
         )
         library.initialize()
-    except (NotLoaded, CryptokiError) as error:
-        raise _Stop(Stopped.LIBRARY) from error
-    try:
-        session = _session(order, library)
         try:
+            with library.session(_slot(order, library)) as session:
+                Sequence(order, session, lambda: _read(order), prove).run(codes)
+        finally:
             with suppress(CryptokiError):
-                _use_codes(order, codes, library, session, say)
-        finally:
-            library.close(session)
+                library.finalize()
+    except (NotLoaded, CryptokiError) as error:
+        raise Stop(Stopped.LIBRARY) from error
     finally:
-        with suppress(CryptokiError):
-            library.finalize()
-    _reset(order)
+        if used:
+            _reset(order)
 
 
-def _session(order: Order, library: CodeCryptoki) -> int:
-    """A session with the card that was shown, in the state that was shown. Raises _Stop."""
-    try:
-        tokens = {slot: library.token(slot) for slot in library.slots_with_token()}
-        slots = [s for s, t in tokens.items() if names_serial(t.serial, order.serial.value)]
-        if len(slots) != 1:
-            raise _Stop(Stopped.NOT_SHOWN)
-        session = library.open(slots[0])
-    except CryptokiError as error:
-        raise _Stop(Stopped.LIBRARY) from error
-    try:
-        # As late as can be: other programs cannot be kept away from the card.
-        _must_be_as_shown(order, _read(order))
-    except _Stop:
-        library.close(session)
-        raise
-    return session
-
-
-def _use_codes(order: Order, codes: Codes, library: CodeCryptoki, session: int, say: Say) -> None:
-    """One uninterrupted sequence. Raises CryptokiError at the first refusal."""
-    code = codes.given
-    if order.act is Act.UNBLOCK:
-        assert codes.new is not None, "an order to unblock comes with a new code"  # noqa: S101
-        library.log_in(session, OFFICER, codes.given)
-        try:
-            library.set_new(session, codes.new)
-        finally:
-            library.log_out(session)
-        code = codes.new
-    elif order.act is Act.CHANGE:
-        assert codes.new is not None, "an order to change comes with a new code"  # noqa: S101
-        library.change(session, codes.given, codes.new)
-        code = codes.new
-    if order.act is Act.TRY or _may_be_presented(order):
-        _prove(order, code, library, session, say)
-
-
-def _prove(order: Order, code: Secret, library: CodeCryptoki, session: int, say: Say) -> None:
-    """Presents the code once and has a challenge signed: a card does so for the right code alone,
-    whatever the library says of it."""
-    challenge = secrets.token_bytes(_CHALLENGE_BYTES)
-    library.log_in(session, USER, code)
-    try:
-        certificate, id_ = library.certificate(session, lambda data: _is_of(order, data))
-        digest_info = _SHA256 + hashlib.sha256(challenge).digest()
-        signature = library.sign(session, id_, digest_info)
-    finally:
-        library.log_out(session)
-    proof = {"challenge": challenge, "signature": signature, "certificate": certificate}
-    say({"proof": {name: value.hex() for name, value in proof.items()}})
-
-
-def _is_of(order: Order, certificate: bytes) -> bool:
-    wanted = order.certificate
-    return wanted is not None and hashlib.sha256(certificate).hexdigest() == wanted.value
-
-
-def _may_be_presented(order: Order) -> bool:
-    """Whether the new code may be presented: it cannot block what has just been unblocked."""
-    try:
-        pin = _read(order).pin
-    except _Stop:
-        return False
-    # A card that does not say how many are left has just accepted the code: all are left.
-    return pin is not None and (pin.left is None or pin.left >= _ENOUGH_TRIES)
+def _slot(order: Order, library: CodeCryptoki) -> int:
+    """The slot of the card that was shown. Raises Stop, CryptokiError."""
+    tokens = {slot: library.token(slot) for slot in library.slots_with_token()}
+    slots = [s for s, t in tokens.items() if names_serial(t.serial, order.serial.value)]
+    if len(slots) != 1:
+        raise Stop(Stopped.NOT_SHOWN)
+    return slots[0]
 
 
 def _read(order: Order) -> CardState:
-    """The card in the reader now, by our own reading. Raises _Stop."""
+    """See `sequence.Read`."""
     begun = CardState(slot=order.slot, model="", atr=order.atr, reading=Reading.READ)
     try:
         api = Winscard()
-        with (
-            api.context() as context,
-            api.transaction(context, order.slot.value) as transmit,
-        ):
-            state = contents.read_state(permitted(transmit), begun)
+        with api.context() as context, api.transaction(context, order.slot.value) as transmit:
+            return contents.read_state(permitted(transmit), begun)
     except (PcscError, ProbeUnavailable) as error:
-        raise _Stop(Stopped.UNREAD) from error
-    if state.serial is None or state.pin is None:
-        raise _Stop(Stopped.UNREAD)
-    return state
-
-
-def _must_be_as_shown(order: Order, now: CardState) -> None:
-    """Raises _Stop for another card, or for one that has lost a try since it was shown."""
-    if now.serial != order.serial:
-        raise _Stop(Stopped.OTHER_CARD)
-    if _fewer(now.pin, order.pin) or _fewer(now.puk, order.puk):
-        raise _Stop(Stopped.CHANGED)
-
-
-def _fewer(now: Code | None, shown: Code | None) -> bool:
-    if now is None or shown is None:
-        return now is not shown
-    pairs = ((now.left, shown.left), (now.uses_left, shown.uses_left))
-    return any(a is not None and b is not None and a < b for a, b in pairs)
+        raise Stop(Stopped.UNREAD) from error
 
 
 def _reset(order: Order) -> None:

@@ -92,6 +92,12 @@ class Codes:
     def __iter__(self) -> Iterator[Secret]:
         return iter((self.given,) if self.new is None else (self.given, self.new))
 
+    def set(self) -> Secret:
+        """The new code, of an act that sets one. Raises ValueError for another."""
+        if self.new is None:
+            raise ValueError("no new code")
+        return self.new
+
     def wipe(self) -> None:
         """Overwrites all of them."""
         for each in self:

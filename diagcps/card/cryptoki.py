@@ -205,17 +205,17 @@ class Cryptoki:
 
     def initialize(self) -> None:
         """Readies the library for one thread (C_Initialize with NULL)."""
-        self._do("C_Initialize", None)
+        self.do("C_Initialize", None)
 
     def finalize(self) -> None:
         """Lets go of the cards, so that nothing is in their way (C_Finalize): pcscd resets a card
         whose transaction a process did not end."""
-        self._do("C_Finalize", None)
+        self.do("C_Finalize", None)
 
     def info(self) -> tuple[str, str]:
         """The library's description, and its version such as « 3.1 »."""
         info = LibraryInfo()
-        self._do("C_GetInfo", byref(info))
+        self.do("C_GetInfo", byref(info))
         return _text(info.description), f"{info.version.major}.{info.version.minor}"
 
     def slots(self) -> tuple[int, ...]:
@@ -229,13 +229,13 @@ class Cryptoki:
     def slot(self, slot: int) -> str:
         """The slot's description."""
         info = SlotInfo()
-        self._do("C_GetSlotInfo", slot, byref(info))
+        self.do("C_GetSlotInfo", slot, byref(info))
         return _text(info.description)
 
     def token(self, slot: int) -> Token:
         """The token in the slot."""
         info = TokenInfo()
-        self._do("C_GetTokenInfo", slot, byref(info))
+        self.do("C_GetTokenInfo", slot, byref(info))
         most, least = info.counts_and_lengths[_MOST_AND_LEAST_OF_PIN]
         return Token(
             serial=_text(info.serial),
@@ -249,50 +249,50 @@ class Cryptoki:
         found = set()
         for number in self._list("C_GetMechanismList", slot):
             info = _MechanismInfo()
-            self._do("C_GetMechanismInfo", slot, number, byref(info))
+            self.do("C_GetMechanismInfo", slot, number, byref(info))
             if info.flags & _SIGNS:
                 found.add(number & 0xFFFFFFFF)
         return tuple(sorted(found))
 
     def certificates(self, slot: int) -> Iterator[bytes]:
         """The value of each certificate object that is shown without a code; empty for none."""
-        session = self._open(slot, _SERIAL_SESSION)
+        session = self.open_session(slot, _SERIAL_SESSION)
         try:
-            for certificate in self._find(session, CERTIFICATE):
-                yield self._attribute(session, certificate, VALUE)
+            for certificate in self.find(session, CERTIFICATE):
+                yield self.attribute(session, certificate, VALUE)
         finally:
-            self._ask("C_CloseSession", session)
+            self.ask("C_CloseSession", session)
 
-    def _open(self, slot: int, flags: int) -> int:
+    def open_session(self, slot: int, flags: int) -> int:
         """A new session (C_OpenSession), to be closed."""
         session = c_ulong()
-        self._do("C_OpenSession", slot, flags, None, None, byref(session))
+        self.do("C_OpenSession", slot, flags, None, None, byref(session))
         return session.value
 
-    def _find(self, session: int, kind: int) -> tuple[int, ...]:
+    def find(self, session: int, kind: int) -> tuple[int, ...]:
         """The objects of one class (CKO_*) that the session shows."""
         wanted = c_ulong(kind)
         pointer = ctypes.cast(byref(wanted), c_void_p)
         template = _Attribute(_CLASS, pointer, ctypes.sizeof(wanted))
-        self._do("C_FindObjectsInit", session, byref(template), 1)
+        self.do("C_FindObjectsInit", session, byref(template), 1)
         try:
             return tuple(self._found(session))
         finally:
-            self._ask("C_FindObjectsFinal", session)
+            self.ask("C_FindObjectsFinal", session)
 
     def _found(self, session: int) -> Iterator[int]:
         """A library may show fewer objects at a time than there is room for."""
         handle, count = c_ulong(), c_ulong()
         for _ in range(_OBJECTS_AT_MOST):
-            self._do("C_FindObjects", session, byref(handle), 1, byref(count))
+            self.do("C_FindObjects", session, byref(handle), 1, byref(count))
             if not count.value:
                 return
             yield handle.value
 
-    def _attribute(self, session: int, object_: int, kind: int) -> bytes:
+    def attribute(self, session: int, object_: int, kind: int) -> bytes:
         """One attribute (CKA_*) of an object; empty when it shows none."""
         attribute = _Attribute(kind, None, 0)
-        code = self._ask("C_GetAttributeValue", session, object_, byref(attribute), 1)
+        code = self.ask("C_GetAttributeValue", session, object_, byref(attribute), 1)
         if code in _NO_VALUE:
             return b""
         _need("C_GetAttributeValue", code)
@@ -301,22 +301,22 @@ class Cryptoki:
             return b""
         room = ctypes.create_string_buffer(attribute.length)
         attribute.value = ctypes.cast(room, c_void_p)
-        self._do("C_GetAttributeValue", session, object_, byref(attribute), 1)
+        self.do("C_GetAttributeValue", session, object_, byref(attribute), 1)
         return room.raw[: attribute.length]
 
     def _list(self, call: str, first: int) -> tuple[int, ...]:
         """A list whose length is asked for before the list itself, as the standard says."""
         count = c_ulong()
-        self._do(call, first, None, byref(count))
+        self.do(call, first, None, byref(count))
         count.value = min(count.value, _LIST_AT_MOST)
         room = (c_ulong * max(count.value, 1))()
-        self._do(call, first, room, byref(count))
+        self.do(call, first, room, byref(count))
         return tuple(room[: count.value])
 
-    def _do(self, call: str, *arguments: object) -> None:
-        _need(call, self._ask(call, *arguments))
+    def do(self, call: str, *arguments: object) -> None:
+        _need(call, self.ask(call, *arguments))
 
-    def _ask(self, call: str, *arguments: object) -> int:
+    def ask(self, call: str, *arguments: object) -> int:
         """The code of the call, unsigned."""
         self._announce(call)
         function = getattr(self._functions, call)

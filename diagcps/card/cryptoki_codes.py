@@ -6,8 +6,8 @@ Codes are handed over where they lie: no copy of them is made here.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from ctypes import POINTER, byref, c_ubyte, c_ulong, c_void_p
 from typing import Any, ClassVar
 
@@ -23,9 +23,6 @@ from diagcps.card.cryptoki import (
     function,
 )
 from diagcps.secret import Secret
-
-USER, OFFICER = 1, 0
-"""CKU_USER, whose code is the code porteur, and CKU_SO, whose code is the code de déblocage."""
 
 _SESSION_THAT_WRITES = 0x06
 """CKF_SERIAL_SESSION and CKF_RW_SESSION: a code can be set in no other."""
@@ -58,10 +55,10 @@ class _FunctionList(Structure):
 
 
 class CodeCryptoki(Cryptoki):
-    """One loaded library, and one session at most, in which codes are used.
+    """One loaded library, in whose sessions codes are used.
 
     `returned` is called with the name and the unsigned code of each call that takes a code, or
-    signs, once it has come back. Methods raise CryptokiError, and try nothing a second time.
+    signs, once it has come back.
     """
 
     FUNCTIONS: ClassVar[Any] = _FunctionList
@@ -73,63 +70,75 @@ class CodeCryptoki(Cryptoki):
         super().__init__(path, announce)
         self._returned = returned
 
-    def open(self, slot: int) -> int:
-        """A session that may write."""
-        return self._open(slot, _SESSION_THAT_WRITES)
+    @contextmanager
+    def session(self, slot: int) -> Iterator[Session]:
+        """A session that may write, closed at the end and with it a login. Raises CryptokiError."""
+        handle = self.open_session(slot, _SESSION_THAT_WRITES)
+        try:
+            yield Session(self, handle)
+        finally:
+            self.ask("C_CloseSession", handle)
 
-    def close(self, session: int) -> None:
-        """Ends the session, and a login with it. Never raises."""
-        self._ask("C_CloseSession", session)
-
-    def log_in(self, session: int, user: int, code: Secret) -> None:
-        """Presents `code` (C_Login). The official library says OK of many a refusal of a CPS4."""
-        self._do("C_Login", session, user, *_in_place(code))
-
-    def log_out(self, session: int) -> None:
-        """Forgets the code that was presented, as far as the library does. Never raises."""
-        self._ask("C_Logout", session)
-
-    def set_new(self, session: int, new: Secret) -> None:
-        """The new code porteur, after the code de déblocage was presented (C_InitPIN)."""
-        self._do("C_InitPIN", session, *_in_place(new))
-
-    def change(self, session: int, present: Secret, new: Secret) -> None:
-        """The new code porteur in the place of the present one (C_SetPIN), without a login."""
-        self._do("C_SetPIN", session, *_in_place(present), *_in_place(new))
-
-    def certificate(self, session: int, is_wanted: Callable[[bytes], bool]) -> tuple[bytes, bytes]:
-        """The first certificate that is wanted, and what joins it to its key (CKA_ID).
-
-        Raises CryptokiError too when none is shown.
-        """
-        for object_ in self._find(session, CERTIFICATE):
-            # One that cannot be read is not the one that is looked for.
-            with suppress(CryptokiError):
-                value = self._attribute(session, object_, VALUE)
-                if value and is_wanted(value):
-                    return value, self._attribute(session, object_, _ID)
-        raise CryptokiError("C_FindObjects", 0)
-
-    def sign(self, session: int, id_: bytes, data: bytes) -> bytes:
-        """`data` signed, once, by the private key that `id_` joins to its certificate."""
-        keys = self._find(session, _PRIVATE_KEY)
-        key = next((k for k in keys if self._attribute(session, k, _ID) == id_), None)
-        if key is None:
-            raise CryptokiError("C_FindObjects", 0)
-        self._do("C_SignInit", session, byref(_Mechanism(_RSA_PKCS, None, 0)), key)
-        length = c_ulong()
-        # The Cryptolib refuses more room than the signature takes: its length is asked first.
-        self._do("C_Sign", session, data, len(data), None, byref(length))
-        length.value = min(length.value, _SIGNATURE_BYTES_AT_MOST)
-        room = ctypes.create_string_buffer(length.value)
-        self._do("C_Sign", session, data, len(data), room, byref(length))
-        return room.raw[: length.value]
-
-    def _ask(self, call: str, *arguments: object) -> int:
-        code = super()._ask(call, *arguments)
+    def ask(self, call: str, *arguments: object) -> int:
+        code = super().ask(call, *arguments)
         if call in CALLS_WITH_A_CODE:
             self._returned(call, code)
         return code
+
+
+class Session:
+    """`CodeSession` of a real library."""
+
+    def __init__(self, library: CodeCryptoki, handle: int) -> None:
+        self._library = library
+        self._handle = handle
+
+    def log_in(self, user: int, code: Secret) -> None:
+        """See `CodeSession.log_in`."""
+        self._library.do("C_Login", self._handle, user, *_in_place(code))
+
+    def log_out(self) -> None:
+        """See `CodeSession.log_out`."""
+        self._library.ask("C_Logout", self._handle)
+
+    def set_new(self, new: Secret) -> None:
+        """See `CodeSession.set_new`."""
+        self._library.do("C_InitPIN", self._handle, *_in_place(new))
+
+    def change(self, present: Secret, new: Secret) -> None:
+        """See `CodeSession.change`."""
+        self._library.do("C_SetPIN", self._handle, *_in_place(present), *_in_place(new))
+
+    def sign(self, is_wanted: Callable[[bytes], bool], data: bytes) -> tuple[bytes, bytes]:
+        """See `CodeSession.sign`."""
+        certificate, id_ = self._certificate(is_wanted)
+        keys = self._library.find(self._handle, _PRIVATE_KEY)
+        key = next((k for k in keys if self._library.attribute(self._handle, k, _ID) == id_), None)
+        if key is None:
+            raise CryptokiError("C_FindObjects", 0)
+        mechanism = _Mechanism(_RSA_PKCS, None, 0)
+        self._library.do("C_SignInit", self._handle, byref(mechanism), key)
+        return certificate, self._signature(data)
+
+    def _certificate(self, is_wanted: Callable[[bytes], bool]) -> tuple[bytes, bytes]:
+        """The first certificate that is wanted, and what joins it to its key (CKA_ID)."""
+        for object_ in self._library.find(self._handle, CERTIFICATE):
+            # One that cannot be read is not the one that is looked for.
+            with suppress(CryptokiError):
+                value = self._library.attribute(self._handle, object_, VALUE)
+                if value and is_wanted(value):
+                    return value, self._library.attribute(self._handle, object_, _ID)
+        raise CryptokiError("C_FindObjects", 0)
+
+    def _signature(self, data: bytes) -> bytes:
+        """The Cryptolib refuses more room than a signature takes: its length is asked first."""
+        length = c_ulong()
+        given = (self._handle, data, len(data))
+        self._library.do("C_Sign", *given, None, byref(length))
+        length.value = min(length.value, _SIGNATURE_BYTES_AT_MOST)
+        room = ctypes.create_string_buffer(length.value)
+        self._library.do("C_Sign", *given, room, byref(length))
+        return room.raw[: length.value]
 
 
 def _in_place(code: Secret) -> tuple[Any, int]:

@@ -114,7 +114,6 @@ class _Account:
         calls = tuple(self.calls)
         if self.calling in CALLS_WITH_A_CODE and not self.ended:
             calls += (Call(name=self.calling, code=None),)
-        stopped = self.stopped
-        if stopped is None and not calls:
-            stopped = Stopped.LIBRARY
+        # Once a code was used, a library that failed stopped nothing.
+        stopped = None if calls else self.stopped or Stopped.LIBRARY
         return Course(stopped=stopped, calls=calls, proof=self.proof, ended=self.ended)
