@@ -39,6 +39,9 @@ LAST = 1
 _CONTACTLESS = CardKind.CPS_CONTACTLESS
 _PIN_LOCKED = 0x40000
 """CKF_USER_PIN_LOCKED (PKCS#11 2.20, CK_TOKEN_INFO)."""
+_REFUSALS = frozenset({0x20, 0x21, 0x54, 0xA0, 0xA1, 0xA2, 0xA4, 0x101})
+"""CKR_DATA_INVALID, _DATA_LEN_RANGE, _FUNCTION_NOT_SUPPORTED, _PIN_INCORRECT, _PIN_INVALID,
+_PIN_LEN_RANGE, _PIN_LOCKED, _USER_NOT_LOGGED_IN."""
 
 
 class Closed(Enum):
@@ -252,7 +255,9 @@ def _result(
         case Act.CHANGE:
             return _after_change(course, card, lost=lost)
         case Act.TRY:
-            return _of_wrong_code(card.pin) if lost else Result.UNPROVEN
+            if lost:
+                return _of_wrong_code(card.pin)
+            return Result.REFUSED if _is_refused(course) else Result.UNPROVEN
 
 
 def _after_unblocking(order: Order, course: Course, card: CardState, *, lost: bool) -> Result:
@@ -279,12 +284,18 @@ def _after_change(course: Course, card: CardState, *, lost: bool) -> Result:
         return _without_proof(course, card.pin)
     if lost:
         return _of_wrong_code(card.pin)
-    return Result.UNPROVEN if code is None else Result.REFUSED
+    return Result.REFUSED if _is_refused(course) else Result.UNPROVEN
+
+
+def _is_refused(course: Course) -> bool:
+    """The last call that took a code, or signed, was refused for sure. An error of the line is no
+    refusal: the card may have done what was asked before its answer was lost."""
+    return course.calls[-1].code in _REFUSALS
 
 
 def _without_proof(course: Course, pin: Code) -> Result:
     """The library set a new code, as it says, and the card did not sign with it."""
-    presented = course.calls[-1].name == "C_Login" and course.calls[-1].code not in (0, None)
+    presented = course.calls[-1].name == "C_Login" and _is_refused(course)
     if presented and pin.left is not None and pin.left < (pin.most or _USUAL_TRIES):
         return Result.FORMER_HOLDS if pin.left else Result.UNKNOWN
     return Result.UNPROVEN

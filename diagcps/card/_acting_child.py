@@ -15,8 +15,8 @@ import io
 import json
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import BinaryIO
 
@@ -32,7 +32,7 @@ from diagcps.card._child import (
 )
 from diagcps.card.act import CALLS_WITH_A_CODE, Act, Codes, Order, Proof, Stopped
 from diagcps.card.cryptoki import CryptokiError, NotLoaded
-from diagcps.card.cryptoki_codes import CodeCryptoki
+from diagcps.card.cryptoki_codes import CodeCryptoki, Session
 from diagcps.card.identifiers import names_serial
 from diagcps.card.permitted import permitted
 from diagcps.card.sequence import Sequence, Stop
@@ -45,6 +45,7 @@ from diagcps.secret import Secret
 _ORPHAN_S = 60.0
 """How long an act whose agent has ended may still take before its process ends itself."""
 _LONGEST_CODE = 64
+_SEEN_S, _AGAIN_S = 2.0, 0.1
 
 Say = Callable[[Message], None]
 
@@ -99,6 +100,10 @@ def _length(requests: io.FileIO) -> int:
 
 def _carry_out(order: Order, codes: Codes, say: Say) -> None:
     """Raises Stop for a failure of the library, which counts as long as no code was used."""
+
+    def prove(proof: Proof) -> None:
+        say({"proof": {name: value.hex() for name, value in asdict(proof).items()}})
+
     used = False
 
     def announce(call: str) -> None:
@@ -106,34 +111,50 @@ def _carry_out(order: Order, codes: Codes, say: Say) -> None:
         used = used or call in CALLS_WITH_A_CODE
         say({"call": call})
 
-    def prove(proof: Proof) -> None:
-        say({"proof": {name: value.hex() for name, value in asdict(proof).items()}})
-
     try:
         library = CodeCryptoki(
             order.library.value, announce, lambda call, code: say({"call": call, "code": code})
         )
-        library.initialize()
-        try:
-            with library.session(_slot(order, library)) as session:
-                Sequence(order, session, lambda: _read(order), prove).run(codes)
-        finally:
-            with suppress(CryptokiError):
-                library.finalize()
+        Sequence(order, lambda: _session(order, library), lambda: _read(order), prove).run(codes)
     except (NotLoaded, CryptokiError) as error:
         raise Stop(Stopped.LIBRARY) from error
     finally:
         if used:
-            _reset(order)
+            # No code stays presented, where any program could sign with it.
+            with suppress(Stop):
+                _reset(order)
+
+
+@contextmanager
+def _session(order: Order, library: CodeCryptoki) -> Iterator[Session]:
+    """See `Sequence.session`. A library whose card was reset begins anew: its sessions ended."""
+    _reset(order)
+    library.initialize()
+    try:
+        with library.session(_slot(order, library)) as session:
+            yield session
+    finally:
+        with suppress(CryptokiError):
+            library.finalize()
 
 
 def _slot(order: Order, library: CodeCryptoki) -> int:
     """The slot of the card that was shown. Raises Stop, CryptokiError."""
-    tokens = {slot: library.token(slot) for slot in library.slots_with_token()}
-    slots = [s for s, t in tokens.items() if names_serial(t.serial, order.serial.value)]
-    if len(slots) != 1:
-        raise Stop(Stopped.NOT_SHOWN)
-    return slots[0]
+    deadline = time.monotonic() + _SEEN_S
+    while True:
+        slots = [s for s in library.slots_with_token() if _is_shown(order, library, s)]
+        if len(slots) == 1:
+            return slots[0]
+        # The official library does not see a card at once that has just been reset.
+        if time.monotonic() > deadline:
+            raise Stop(Stopped.NOT_SHOWN)
+        time.sleep(_AGAIN_S)
+
+
+def _is_shown(order: Order, library: CodeCryptoki, slot: int) -> bool:
+    with suppress(CryptokiError):
+        return names_serial(library.token(slot).serial, order.serial.value)
+    return False
 
 
 def _read(order: Order) -> CardState:
@@ -148,13 +169,13 @@ def _read(order: Order) -> CardState:
 
 
 def _reset(order: Order) -> None:
-    """Leaves no code presented on the card, where any program could sign with it, and ends the
-    sessions of programs that would present the former code again by themselves (measured on
-    Cryptolib CPS 5.2.2). It also makes a CPS4 tell its counters again."""
-    with suppress(PcscError, ProbeUnavailable):
+    """Raises Stop when another program keeps the card, or it is not there."""
+    try:
         api = Winscard()
         with api.context() as context:
             api.reset(context, order.slot.value)
+    except (PcscError, ProbeUnavailable) as error:
+        raise Stop(Stopped.UNREAD) from error
 
 
 def _let_nothing_interrupt() -> None:

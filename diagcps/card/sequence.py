@@ -1,7 +1,10 @@
 """The one sequence in which codes reach a card, the same for a real library and a simulated one.
 
 Each step is made once; the first refusal ends it. What a library says of success is not believed:
-the card proves that it took a code by signing with it.
+the card proves that it took a code by signing with it, after a reset. Without one it may sign
+because another code was presented before, and a library may say OK without asking the card
+(measured on Cryptolib CPS 5.2.2 and OpenSC 0.23). The reset also ends the sessions of other
+programs, which would present the former code again by themselves and block the card.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,7 +44,7 @@ class CodeSession(Protocol):
         """The new code porteur, after the code de déblocage was presented (C_InitPIN)."""
 
     def change(self, present: Secret, new: Secret) -> None:
-        """The new code porteur in the place of the present one, without a login (C_SetPIN)."""
+        """The new code porteur in the place of the present one, which was presented (C_SetPIN)."""
 
     def sign(self, is_wanted: Callable[[bytes], bool], data: bytes) -> tuple[bytes, bytes]:
         """The certificate that is wanted (DER), and `data` signed once by its key.
@@ -63,35 +67,45 @@ Read = Callable[[], CardState]
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """What one order comes to in one session."""
+    """What one order comes to."""
 
     order: Order
-    session: CodeSession
+    session: Callable[[], AbstractContextManager[CodeSession]]
+    """Opens a session with the card of the order, which is reset before. Raises Stop."""
     read: Read
     prove: Callable[[Proof], None]
     """Called with what the card signed."""
 
     def run(self, codes: Codes) -> None:
         """Raises Stop before a code was used, the library's error at the first refusal."""
-        # As late as can be: other programs cannot be kept away from the card.
-        must_be_as_shown(self.order, self.read())
-        match self.order.act:
-            case Act.UNBLOCK:
-                self._unblock(codes.given, codes.set())
-            case Act.CHANGE:
-                self.session.change(codes.given, codes.set())
-            case Act.TRY:
-                self._prove(codes.given)
+        if self.order.act is not Act.TRY:
+            with self.session() as session:
+                self._must_be_as_shown()
+                self._set(session, codes.given, codes.set())
+            if not self._may_be_presented():
                 return
-        if self._may_be_presented():
-            self._prove(codes.set())
+        with self.session() as session:
+            if self.order.act is Act.TRY:
+                self._must_be_as_shown()
+            self._prove(session, codes.new or codes.given)
 
-    def _unblock(self, given: Secret, new: Secret) -> None:
-        self.session.log_in(OFFICER, given)
+    def _must_be_as_shown(self) -> None:
+        """Looked at as late as can be: other programs cannot be kept away from the card."""
+        must_be_as_shown(self.order, self.read())
+
+    def _set(self, session: CodeSession, given: Secret, new: Secret) -> None:
+        """In one go: between these calls a CPS4 has a code that nobody knows."""
+        unblocks = self.order.act is Act.UNBLOCK
+        # The present code is presented before it is changed: in one of its configurations OpenSC
+        # would otherwise take it for the code de déblocage.
+        session.log_in(OFFICER if unblocks else USER, given)
         try:
-            self.session.set_new(new)
+            if unblocks:
+                session.set_new(new)
+            else:
+                session.change(given, new)
         finally:
-            self.session.log_out()
+            session.log_out()
 
     def _may_be_presented(self) -> bool:
         """Whether the new code may be presented: it cannot block what has just been set."""
@@ -102,16 +116,16 @@ class Sequence:
         # A card that does not say how many are left has just accepted the code: all are left.
         return pin is not None and (pin.left is None or pin.left >= _ENOUGH_TRIES)
 
-    def _prove(self, code: Secret) -> None:
+    def _prove(self, session: CodeSession, code: Secret) -> None:
         """Presents the code once and has a challenge signed that nobody could foresee."""
         challenge = secrets.token_bytes(_CHALLENGE_BYTES)
-        self.session.log_in(USER, code)
+        session.log_in(USER, code)
         try:
-            certificate, signature = self.session.sign(
+            certificate, signature = session.sign(
                 self._is_of_the_card, _SHA256 + hashlib.sha256(challenge).digest()
             )
         finally:
-            self.session.log_out()
+            session.log_out()
         self.prove(Proof(challenge=challenge, signature=signature, certificate=certificate))
 
     def _is_of_the_card(self, certificate: bytes) -> bool:
