@@ -29,7 +29,7 @@ from diagcps.facts import (
     Role,
     RunningPrograms,
 )
-from diagcps.model import Private
+from diagcps.model import CauseId, Private, RemedyId
 from diagcps.runner import Runner
 
 Fact = TypeVar("Fact")
@@ -152,6 +152,50 @@ def _kept_closed(act: Act, pin: Code, puk: Code | None) -> Closed | None:
     return Closed.LAST_TRY if act is Act.TRY and pin.left <= LAST else None
 
 
+def cause_of(closed: Closed, facts: Facts) -> CauseId | None:
+    """The cause whose remedies open what is closed; None where taking the card out does."""
+    if closed is Closed.PUK_BLOCKED:
+        states = _fact(facts, CardStates)
+        dead = any(c.pin and c.pin.left == 0 for c in (states.cards if states else ()))
+        return CauseId("puk.blocked" if dead else "puk.unusable")
+    return _CAUSES.get(closed)
+
+
+_CAUSES = {
+    Closed.NO_CARD: CauseId("card.absent"),
+    Closed.SEVERAL_CARDS: CauseId("card.several"),
+    Closed.UNREAD: CauseId("card.unreadable"),
+    Closed.NO_LIBRARY: CauseId("middleware.absent"),
+    Closed.NOT_SHOWN: CauseId("middleware.card-not-seen"),
+    Closed.PIN_BLOCKED: CauseId("pin.blocked"),
+    Closed.LAST_TRY: CauseId("pin.last-try"),
+}
+
+
+def ways_to_the_codes(family: Family) -> tuple[RemedyId, ...]:
+    """How to get lost codes again, what is for this card first."""
+    own = _remedies("pin.find-codes-online", "pin.ask-letter-again", "pin.call-ans")
+    if family in _OF_ESTABLISHMENTS:
+        return (*_MANDATAIRE, *own)
+    return (*own, *_CPAM, *_MANDATAIRE)
+
+
+def people_who_help(family: Family) -> tuple[RemedyId, ...]:
+    """Whom to call before a last try, what is for this card first."""
+    own = _remedies("pin.call-ans")
+    return (*_MANDATAIRE, *own) if family in _OF_ESTABLISHMENTS else (*own, *_CPAM, *_MANDATAIRE)
+
+
+def _remedies(*ids: str) -> tuple[RemedyId, ...]:
+    return tuple(RemedyId(id_) for id_ in ids)
+
+
+_OF_ESTABLISHMENTS = frozenset({Family.CPE, Family.CPA})
+"""Cards that an establishment's mandataire looks after, through TOM."""
+_MANDATAIRE, _CPAM = _remedies("pin.ask-mandataire"), _remedies("pin.call-cpam")
+"""The CPAM helps independent practitioners alone; whether this is one, a card does not tell."""
+
+
 class Result(Enum):
     """What is known of an act once the card was read again."""
 
@@ -215,6 +259,19 @@ async def perform(runner: Runner, middleware: Middleware, shown: Shown, codes: C
         codes.wipe()
     await runner.refresh(Trigger.PCSC)
     return conclude(shown, course, runner.facts)
+
+
+def lost(shown: Shown) -> Conclusion:
+    """When a fault of this tool has lost track of an act: nothing is known of it."""
+    return Conclusion(
+        result=Result.UNKNOWN,
+        shown=shown,
+        course=Course(ended=False),
+        proven=False,
+        pin=None,
+        puk=None,
+        library_locked=None,
+    )
 
 
 def conclude(shown: Shown, course: Course, facts: Facts) -> Conclusion:

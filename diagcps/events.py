@@ -54,11 +54,16 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActChanged:
+    """What the page says of an act with a code has changed; it holds nothing of the act itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """Nothing happened for a while; never in the log itself."""
 
 
-Event = Snapshot | Started | Settled | Judged | Finished | Heartbeat
+Event = Snapshot | Started | Settled | Judged | Finished | ActChanged | Heartbeat
 
 
 class EventLog:

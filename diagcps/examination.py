@@ -15,12 +15,20 @@ from diagcps.card.act import Middleware
 from diagcps.check import Check, Probe, World
 from diagcps.diagnosis import diagnose
 from diagcps.facts import System
-from diagcps.model import CheckId, CheckResult, Diagnosis, Platform
+from diagcps.model import (
+    CauseId,
+    CheckId,
+    CheckResult,
+    Diagnosed,
+    Diagnosis,
+    Platform,
+    RemedyId,
+)
 from diagcps.profiles import Profile
 from diagcps.registry import Registry
 from diagcps.remedies import Remedies
-from diagcps.report.base import Local, Report
-from diagcps.report.build import build
+from diagcps.report.base import CauseLine, Local, RemedyLine, Report
+from diagcps.report.build import build, cause_line, remedy_line
 from diagcps.runner import Runner
 from diagcps.words import Words
 
@@ -59,6 +67,21 @@ class Examination:
     def diagnosis(self) -> Diagnosis:
         """The last diagnosis, or that of what has settled so far."""
         return self.runner.diagnosis or self.runner.diagnose(self.runner.results)
+
+    @property
+    def acts(self) -> bool:
+        """Codes of the card can be used here: not on a saved workstation."""
+        return self.moment is None
+
+    def remedy_line(self, id_: RemedyId, words: Words) -> RemedyLine:
+        """One remedy in words."""
+        return remedy_line(id_, words, self.remedies, self.platform)
+
+    def cause_line(self, id_: CauseId, words: Words) -> CauseLine:
+        """One cause in words, as a diagnosis shows it."""
+        cause = self.registry.causes[id_]
+        entry = Diagnosed(cause=cause, level=self.profile.level(cause), because=(), explains=())
+        return cause_line(entry, words, self.remedies, self.platform)
 
     def report(self, language: str) -> Report[Local]:
         """The report of what has settled, in `language`."""

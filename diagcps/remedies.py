@@ -24,6 +24,16 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What to open, or to write to; its words are those of the contact `id`."""
+
+    id: str
+    """An entry of contacts.toml, such as « form.F501 »."""
+    url: str
+    """https, or mailto for an address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
     """One way to repair a cause."""
 
@@ -32,6 +42,9 @@ class Remedy:
     verify: CheckId
     """The check that passes once it worked."""
     contact: Contact | None = None
+    links: tuple[Link, ...] = ()
+    act: str | None = None
+    """What this tool does with a code of the card (`card.act.Act`); None for most remedies."""
 
 
 class Remedies:
@@ -67,7 +80,23 @@ def _remedy(id_: RemedyId, entry: Mapping[str, Any], contacts: Mapping[str, Any]
         contact = Contact(
             number=found["number"], cost=found.get("cost", ""), hours=found.get("hours", "")
         )
-    return Remedy(id=id_, who=Owner(entry["who"]), verify=CheckId(entry["verify"]), contact=contact)
+    return Remedy(
+        id=id_,
+        who=Owner(entry["who"]),
+        verify=CheckId(entry["verify"]),
+        contact=contact,
+        links=tuple(_link(name, contacts) for name in entry.get("links", ())),
+        act=entry.get("act"),
+    )
+
+
+def _link(id_: str, contacts: Mapping[str, Any]) -> Link:
+    group, _, name = id_.partition(".")
+    found = contacts[group][name]
+    url = found["url"] if "url" in found else f"mailto:{found['address']}"
+    if not url.startswith(("https://", "mailto:")):
+        raise ValueError(f"no address to open: {id_}")
+    return Link(id=id_, url=url)
 
 
 def _read(path: Path) -> dict[str, Any]:

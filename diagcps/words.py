@@ -99,6 +99,11 @@ class Words:
         year, month, day = value.split("-")
         return f"{day}/{month}/{year}" if self.language == "fr" else value
 
+    def contact(self, id_: str) -> str:
+        """What an entry of the contacts is called."""
+        title: str = self._entry("contact", id_).get("title", id_)
+        return title
+
     def evidence(self, key: str) -> str:
         """The label of one piece of evidence."""
         label: str = self._entry("evidence", key).get("label", key)

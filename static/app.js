@@ -87,6 +87,7 @@ function warn(sentence, withLink = false) {
 // --- the stream --------------------------------------------------------------------------------
 
 const on = {
+  act: showAct,
   snapshot({ html }) {
     const content = fragment(html);
     if (content.querySelector("[lang]").lang !== document.documentElement.lang) {
@@ -163,6 +164,63 @@ async function explainRefusal() {
     warn(main.dataset.ended);
   }
 }
+
+// --- an act with a code --------------------------------------------------------------------------
+
+// The agent says which step is to be shown. A step that is there already is left alone: somebody may
+// be typing. What was typed stays in this page, for a form that comes back with something to mend.
+const panel = document.querySelector("#act");
+let sending = false;
+
+function showAct({ html, state }) {
+  if (panel.dataset.state === state) {
+    return;
+  }
+  const typed = new Map([...panel.querySelectorAll(".code")].map(({ id, value }) => [id, value]));
+  const wasThere = panel.contains(document.activeElement) || !panel.firstElementChild;
+  panel.dataset.state = state;
+  panel.replaceChildren(fragment(html));
+  for (const field of panel.querySelectorAll(".code:not([aria-invalid])")) {
+    field.value = typed.get(field.id) ?? "";
+  }
+  const title = panel.querySelector("#act-title");
+  if (title && wasThere) {
+    title.focus();
+    title.scrollIntoView({ block: "nearest" });
+  } else if (!title && wasThere) {
+    document.querySelector("#result").focus();
+  }
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("[data-act]")) {
+    return;
+  }
+  event.preventDefault();
+  if (sending) {
+    return; // a second click
+  }
+  sending = true;
+  const fields = new URLSearchParams(new FormData(form));
+  fields.append(event.submitter.name, event.submitter.value);
+  try {
+    const answer = await fetch("/act", {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      body: fields,
+    });
+    if (answer.ok) {
+      showAct(await answer.json());
+    } else {
+      location.assign("/");
+    }
+  } catch {
+    warn(main.dataset.lost);
+  } finally {
+    sending = false;
+  }
+});
 
 // --- the button, without leaving the page -------------------------------------------------------
 

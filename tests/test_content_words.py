@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from diagcps.card.act import Act
+
 CONTENT = Path(__file__).parent.parent / "checks" / "content"
 FROZEN_IDS = Path(__file__).parent / "data" / "cause_ids.txt"
 LANGUAGES = ("en", "fr")
-KINDS = ("area", "cause", "check", "evidence", "remedy", "value")
+KINDS = ("area", "cause", "check", "contact", "evidence", "remedy", "value")
 SYSTEMS = {"windows", "macos", "linux"}
 NBSP = "\u00a0"
 
@@ -176,9 +178,9 @@ def test_a_remedy_is_verified_by_a_check_that_has_a_question() -> None:
 def test_a_remedy_says_who_does_it_where_and_on_what_authority() -> None:
     contact_names = {name for group in CONTACTS.values() for name in group}
     for remedy, entry in REMEDIES.items():
-        known = {"who", "verify", "source", "os", "contact", "minutes"}
+        known = {"who", "verify", "source", "os", "contact", "links", "act", "minutes"}
         assert entry.keys() <= known, remedy
-        assert entry["who"] in {"user", "it", "vendor", "ans"}, remedy
+        assert entry["who"] in {"user", "it", "vendor", "ans", "establishment"}, remedy
         assert set(entry.get("os", [])) <= SYSTEMS, remedy
         for source in entry["source"].split(", "):
             note = re.fullmatch(r"C\d\d|contacts\.toml ([a-zA-Z0-9-]+)", source)
@@ -191,6 +193,18 @@ def test_the_contact_of_a_remedy_exists() -> None:
         if "contact" in entry:
             group, _, name = entry["contact"].partition(".")
             assert name in CONTACTS[group], remedy
+
+
+@each_language
+def test_the_links_of_a_remedy_exist_and_have_words(language: str) -> None:
+    linked = {link for entry in REMEDIES.values() for link in entry.get("links", [])}
+    assert linked == WORDS[language]["contact"].keys()
+    for group, _, name in (link.partition(".") for link in linked):
+        assert {"url", "address"} & CONTACTS[group][name].keys(), name
+
+
+def test_what_a_remedy_does_with_a_code_is_an_act() -> None:
+    assert {entry["act"] for entry in REMEDIES.values() if "act" in entry} <= {a.value for a in Act}
 
 
 @each_language

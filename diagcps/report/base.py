@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from diagcps.model import CheckId, Outcome, Private, ProfileId, Reason, Scalar, Verdict
-from diagcps.remedies import Contact
+from diagcps.remedies import Contact, Link
 
 SCHEMA = "diagcps.report/1"
 
@@ -68,6 +68,9 @@ class RemedyLine:
     """The owner who does it; None where a plug-in does not say."""
     verify: CheckId | None
     contact: Contact | None
+    links: tuple[Link, ...] = ()
+    act: str | None = None
+    """What this tool does with a code of the card, where that is the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)

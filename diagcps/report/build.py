@@ -64,7 +64,7 @@ def cause_line(entry: Diagnosed, words: Words, remedies: Remedies, platform: Pla
     cause = entry.cause
     # Names of programs and devices are whatever their makers chose.
     said = words.cause(cause.id, {name: plain(value) for name, value in entry.params.items()})
-    lines = (_remedy_line(id_, words, remedies, platform) for id_ in cause.remedies)
+    lines = (remedy_line(id_, words, remedies, platform) for id_ in cause.remedies)
     return CauseLine(
         cause=cause.id,
         level=entry.level.value,
@@ -77,7 +77,8 @@ def cause_line(entry: Diagnosed, words: Words, remedies: Remedies, platform: Pla
     )
 
 
-def _remedy_line(id_: RemedyId, words: Words, remedies: Remedies, platform: Platform) -> RemedyLine:
+def remedy_line(id_: RemedyId, words: Words, remedies: Remedies, platform: Platform) -> RemedyLine:
+    """One remedy in words; without a step where it cannot be done on this system."""
     said, known = words.remedy(id_, platform), remedies.get(id_)
     return RemedyLine(
         id=id_,
@@ -86,6 +87,8 @@ def _remedy_line(id_: RemedyId, words: Words, remedies: Remedies, platform: Plat
         who=known.who.value if known else None,
         verify=known.verify if known else None,
         contact=known.contact if known else None,
+        links=known.links if known else (),
+        act=known.act if known else None,
     )
 
 

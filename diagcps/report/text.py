@@ -63,6 +63,8 @@ def _cause(entry: CauseLine, words: Words) -> Iterator[str]:
             yield f"     {number}. {step}"
         if remedy.contact is not None:
             yield f"     {contact_line(remedy.contact)}"
+        for link in remedy.links:
+            yield f"     {words.contact(link.id)} : {link.url.removeprefix('mailto:')}"
 
 
 def _check(check: CheckLine[V], words: Words) -> Iterator[str]:

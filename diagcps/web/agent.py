@@ -12,8 +12,10 @@ from aiohttp import web
 
 from diagcps import resume
 from diagcps.check import Trigger
+from diagcps.events import ActChanged
 from diagcps.examination import Examination
 from diagcps.model import Level, Verdict
+from diagcps.web.desk import Desk
 from diagcps.web.handshake import PortFile
 from diagcps.web.security import Address
 from diagcps.web.sessions import Sessions
@@ -46,6 +48,7 @@ class Agent:
         kept = resume.load(state, datetime.now(UTC))
         known = kept is not None and kept.cause in examination.registry.causes
         self.unfinished = kept if known else None
+        self.desk = Desk(examination, self._tell_act)
         self.streams = 0
         self._state = state
         self._active = time.monotonic()
@@ -66,6 +69,9 @@ class Agent:
         if not self.running:
             self._run = asyncio.create_task(self._examine())
 
+    def _tell_act(self) -> None:
+        self.examination.runner.log.append(ActChanged())
+
     def forget(self) -> None:
         """Forgets the repair that was kept from the last time."""
         self.unfinished = None
@@ -76,12 +82,13 @@ class Agent:
         runner = self.examination.runner
         async for _ in runner.world.cards.changes():
             if await runner.refresh(Trigger.PCSC) is not None:
-                self._keep()
+                self.keep()
+                self.desk.follow()
 
     async def exit_when_idle(self, limit_s: float = IDLE_EXIT_S) -> None:
         """Asks to stop once no page has been open, and nobody has asked anything, for `limit_s`."""
         while not self.stopping.is_set():
-            if self.streams or self.running:
+            if self.streams or self.running or self.desk.doing:
                 self.touch()
             left = self._active + limit_s - time.monotonic()
             if left <= 0:
@@ -96,9 +103,11 @@ class Agent:
         except Exception:  # the boundary: a fault of ours must not leave the page waiting
             logger.exception("the run failed")
         else:
-            self._keep()
+            self.keep()
+            self.desk.follow()
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
+        """Keeps which repair is under way for the next start, and forgets one that is done."""
         diagnosis = self.examination.diagnosis
         if diagnosis.verdict is Verdict.READY:
             resume.forget(self._state)

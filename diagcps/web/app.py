@@ -35,6 +35,7 @@ def build(agent: Agent) -> web.Application:
     router.add_post("/run", views.changing(views.run))
     router.add_post("/forget", views.changing(views.forget))
     router.add_post("/language", views.changing(views.choose_language))
+    router.add_post("/act", views.act)
     router.add_post("/quit", views.quit_agent)
     router.add_post("/agent/hello", views.hello)
     router.add_post("/agent/open", views.reopen)

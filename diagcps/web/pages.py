@@ -20,6 +20,7 @@ from diagcps.model import CheckId, Outcome, Private
 from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, Report
 from diagcps.report.text import contact_line, plain, verdict_sentence
 from diagcps.resources import data_dir
+from diagcps.web.acts import may_act
 from diagcps.words import Words
 
 
@@ -50,6 +51,8 @@ class PageView:
     """The workstation is followed: what is put right shows by itself."""
     after: int
     """The number of the last event that this view includes."""
+    acts: bool = False
+    """A card was read whose codes can be used here."""
 
     @cached_property
     def areas(self) -> tuple[tuple[str, tuple[CheckView, ...]], ...]:
@@ -120,6 +123,7 @@ def view(examination: Examination, language: str) -> PageView:
         begun=begun,
         live=examination.live,
         after=runner.log.last,
+        acts=may_act(examination),
     )
 
 

@@ -16,9 +16,13 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from diagcps.secret import Secret
+
 LARGEST_BODY = 8 * 1024
 BODY_S = 5.0
-_MOST_FIELDS = 8
+_MOST_FIELDS = 12
+_PERCENT, _PLUS, _SPACE = b"%+ "
+_HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -140,10 +144,7 @@ async def posted(request: web.Request, own: Address, form_token: str) -> Mapping
     kind = request.content_type
     if kind == "application/json":
         return await json_object(request)
-    if kind != "application/x-www-form-urlencoded":
-        raise Refused(415, "malformed")
-    if request.headers.get("Origin") != own.origin:
-        raise Refused(403, "refused")
+    _own_urlencoded(request, own)
     text = await _text(request)
     try:
         fields = dict(parse_qsl(text, errors="strict", max_num_fields=_MOST_FIELDS))
@@ -154,19 +155,92 @@ async def posted(request: web.Request, own: Address, form_token: str) -> Mapping
     return fields
 
 
+async def posted_secrets(
+    request: web.Request, own: Address, form_token: str
+) -> Mapping[str, Secret]:
+    """The fields of a form that may hold codes, each in memory that its reader wipes.
+
+    With a script or without, it is the page's own form: from our origin, with the session's token.
+    Raises Refused; the fields are then wiped already. Neither the body nor a field becomes a text.
+    """
+    _own_urlencoded(request, own)
+    with Secret(await _body(request)) as body:
+        fields = _secret_fields(body.reveal())
+    try:
+        token = fields.get("token")
+        if token is None or not hmac.compare_digest(token.reveal(), form_token.encode()):
+            raise Refused(403, "refused")
+    except Refused:
+        for field in fields.values():
+            field.wipe()
+        raise
+    return fields
+
+
+def _own_urlencoded(request: web.Request, own: Address) -> None:
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise Refused(415, "malformed")
+    if request.headers.get("Origin") != own.origin:
+        raise Refused(403, "refused")
+
+
+def _secret_fields(body: bytearray) -> Mapping[str, Secret]:
+    """The fields of a urlencoded body (WHATWG URL, 5.1), the last of each name. Raises Refused."""
+    fields: dict[str, Secret] = {}
+    place = 0
+    while place < len(body):
+        end = body.find(b"&", place)
+        end = len(body) if end < 0 else end
+        equals = body.find(b"=", place, end)
+        name = bytes(body[place : end if equals < 0 else equals])
+        if len(fields) >= _MOST_FIELDS or not name.isalnum():
+            raise Refused(400, "malformed")
+        fields[name.decode("ascii")] = Secret(
+            _decoded(body, end if equals < 0 else equals + 1, end)
+        )
+        place = end + 1
+    return fields
+
+
+def _decoded(body: bytearray, place: int, end: int) -> bytearray:
+    """A value without its percent-encoding, byte by byte: nothing else holds it meanwhile."""
+    value = bytearray()
+    while place < end:
+        byte = body[place]
+        if byte == _PERCENT:
+            digits = bytes(body[place + 1 : place + 3])
+            if place + 3 > end or not set(digits) <= _HEXADECIMAL:
+                raise Refused(400, "malformed")
+            byte, place = int(digits, 16), place + 2
+        elif byte == _PLUS:
+            byte = _SPACE
+        value.append(byte)
+        place += 1
+    return value
+
+
 async def _text(request: web.Request) -> str:
-    """The body as UTF-8, whatever the request says of it, within its limits. Raises Refused.
+    """The body as UTF-8. Raises Refused."""
+    try:
+        return (await _body(request)).decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(400, "malformed") from None
+
+
+async def _body(request: web.Request) -> bytearray:
+    """The body, whatever the request says of it, within its limits. Raises Refused.
 
     What is packed stays packed: 8 KiB of it may unpack to anything.
     """
     if "Content-Encoding" in request.headers:
         raise Refused(400, "malformed")
+    body = bytearray()
     async with asyncio.timeout(BODY_S):
-        data = await request.read()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Refused(400, "malformed") from None
+        async for part in request.content.iter_any():
+            body += part
+            if len(body) > LARGEST_BODY:
+                raise Refused(413, "too-large")
+    return body
 
 
 async def json_object(request: web.Request) -> Mapping[str, Any]:

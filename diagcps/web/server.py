@@ -16,6 +16,7 @@ from aiohttp import web
 
 from diagcps import loops
 from diagcps.examination import Examination
+from diagcps.host.no_dump import leave_no_dump
 from diagcps.host.ports import listener
 from diagcps.model import UsageError
 from diagcps.web import app, browser, second
@@ -48,6 +49,8 @@ def serve(
             # The thread that starts the browser would end with this process.
             _lead(url, folder, use_browser, wait_s=_LAUNCH_S)
             return 0
+    # Codes pass through this process: a crash of it writes no memory to disk.
+    leave_no_dump()
     # Facts are read on threads while the page is told of them: it must not wait for their turn.
     sys.setswitchinterval(_TURN_S)
     listening = listen(port)
@@ -122,6 +125,8 @@ async def _serve(
         ]
         try:
             await agent.stopping.wait()
+            # A card half-way would be worse than an agent that ends a little later.
+            await agent.desk.wait()
         finally:
             # Streams end with the log; waiting for them any longer would hold Ctrl-C back.
             examination.runner.log.close()
@@ -195,7 +200,9 @@ def _stop_on_signals(agent: Agent) -> None:
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number is not None:
-            # Windows has no signal handlers on its loop: there Ctrl-C raises KeyboardInterrupt.
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, agent.stopping.set)
+        if number is None:
+            continue
+        try:
+            loop.add_signal_handler(number, agent.stopping.set)
+        except NotImplementedError:  # the loop of Windows has no signal handlers
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(agent.stopping.set))

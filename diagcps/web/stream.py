@@ -15,7 +15,17 @@ from typing import Any
 
 from aiohttp import ClientConnectionResetError, web
 
-from diagcps.events import Event, Finished, Heartbeat, Judged, Settled, Snapshot, Started
+from diagcps.events import (
+    ActChanged,
+    Event,
+    Finished,
+    Heartbeat,
+    Judged,
+    Settled,
+    Snapshot,
+    Started,
+)
+from diagcps.web.acts import ActView
 from diagcps.web.agent import AGENT, Agent
 from diagcps.web.pages import PageView, Renderer, view
 from diagcps.web.security import Refused
@@ -77,6 +87,8 @@ async def _messages(
                 after = events[-1][0]
                 page = _view_now(agent, session)
                 yield b"".join(_message(*event, page, session, renderer) for event in events)
+                if any(isinstance(event, (ActChanged, Snapshot)) for _, event in events):
+                    yield frame("act", act_panel(agent, session, renderer))
                 continue
             if log.closed:
                 break
@@ -92,6 +104,19 @@ async def _messages(
         session.on_end.remove(ended.set)
 
 
+def act_view(agent: Agent, session: Session) -> ActView:
+    """What the page shows of an act with a code, as it stands now."""
+    words = agent.examination.words(session.language)
+    return ActView(words=words, desk=agent.desk, examination=agent.examination)
+
+
+def act_panel(agent: Agent, session: Session, renderer: Renderer) -> dict[str, str]:
+    """The same as HTML, and the state by which a page knows whether it shows it already."""
+    act = act_view(agent, session)
+    html = renderer.render("act.html", act=act, token=session.form_token)
+    return {"html": html, "state": act.desk.state}
+
+
 def _view_now(agent: Agent, session: Session) -> Callable[[], PageView]:
     """What the page shows as it stands, made once for all the events that are written together."""
     return functools.cache(lambda: view(agent.examination, session.language))
@@ -102,7 +127,7 @@ def _message(
     renderer: Renderer,
 ) -> bytes:  # fmt: skip
     match event:
-        case Heartbeat():
+        case Heartbeat() | ActChanged():
             return frame("heartbeat", {})
         case Started():
             return frame("started", {"check": event.check}, number=number)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from diagcps.resources import data_dir
-from diagcps.web import browser, handshake, security, stream
+from diagcps.web import acts, browser, handshake, security, stream
 from diagcps.web.agent import AGENT, Agent
 from diagcps.web.pages import Renderer, view
 from diagcps.web.security import Refused
@@ -82,7 +82,11 @@ async def index(request: web.Request) -> web.Response:
     page = view(agent.examination, session.language)
     return html(
         request.app[RENDERER].render(
-            "page.html", page=page, token=session.form_token, unfinished=_unfinished(agent, session)
+            "page.html",
+            page=page,
+            act=stream.act_view(agent, session),
+            token=session.form_token,
+            unfinished=_unfinished(agent, session),
         )
     )
 
@@ -123,6 +127,21 @@ def changing(act: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
         return web.Response(status=303, headers={"Location": "/"})
 
     return handle
+
+
+async def act(request: web.Request) -> web.Response:
+    """A step of an act with a code; its codes are wiped on return, whatever came of them."""
+    session = session_of(request)
+    agent = request.app[AGENT]
+    fields = await security.posted_secrets(request, agent.own, session.form_token)
+    try:
+        await acts.take(agent, fields)
+    finally:
+        for field in fields.values():
+            field.wipe()
+    if "application/json" in request.headers.get("Accept", ""):
+        return web.json_response(stream.act_panel(agent, session, request.app[RENDERER]))
+    return web.Response(status=303, headers={"Location": "/"})
 
 
 def run(agent: Agent, session: Session, fields: Mapping[str, object]) -> None:  # noqa: ARG001

@@ -1,0 +1,235 @@
+"""What the page shows of an act with a code, and what a form of it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diagcps.act_words import Row, card_rows, known_rows
+from diagcps.acting import Closed, Shown, cause_of, people_who_help, ways_to_the_codes
+from diagcps.card.act import Act
+from diagcps.card.new_code import ADVISED_AGAINST, USUAL_DIGITS
+from diagcps.examination import Examination
+from diagcps.facts import CardStates, Family
+from diagcps.report.base import CauseLine, RemedyLine
+from diagcps.secret import Secret
+from diagcps.web.agent import Agent
+from diagcps.web.desk import Desk, Step
+from diagcps.web.security import Refused
+from diagcps.words import Words
+
+_OF_ESTABLISHMENTS = (Family.CPE, Family.CPA)
+_SPACES = (b" ", b"\t", "\u00a0".encode(), "\u202f".encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActView:
+    """All that the templates need of the present step."""
+
+    words: Words
+    desk: Desk
+    examination: Examination
+
+    @property
+    def step(self) -> str:
+        """The step, and so the template; empty when no act was asked for."""
+        return self.desk.step.value if self.desk.step else ""
+
+    @property
+    def act(self) -> str:
+        """The act, as its words are called."""
+        return self.desk.act.value if self.desk.act else ""
+
+    @property
+    def shown(self) -> Shown:
+        """The card, at a step that shows one."""
+        assert isinstance(self.desk.offer, Shown), "a step without a card"  # noqa: S101
+        return self.desk.offer
+
+    @property
+    def title(self) -> str:
+        """The heading of the step."""
+        conclusion = self.desk.conclusion
+        if self.desk.step is Step.DONE and conclusion is not None:
+            return self.words.ui(f"act.result.{self.act}.{conclusion.result.value}")
+        key = _TITLES.get(self.desk.step)
+        return self.words.ui(key or f"act.title.{self.act}")
+
+    @property
+    def closed(self) -> str:
+        """Why the act cannot be offered."""
+        offer = self.desk.offer
+        return self.words.ui(f"act.closed.{offer.value}") if isinstance(offer, Closed) else ""
+
+    @property
+    def cause(self) -> CauseLine | None:
+        """What to do about that, as the diagnosis says it."""
+        offer = self.desk.offer
+        if not isinstance(offer, Closed):
+            return None
+        cause = cause_of(offer, self.examination.runner.facts)
+        return self.examination.cause_line(cause, self.words) if cause else None
+
+    @property
+    def unblock_instead(self) -> bool:
+        """The code porteur is blocked: another act comes first."""
+        return self.desk.offer is Closed.PIN_BLOCKED
+
+    @property
+    def ways(self) -> tuple[RemedyLine, ...]:
+        """How to get the codes again, the one for this card first."""
+        ways = ways_to_the_codes(self.shown.family)
+        return tuple(self.examination.remedy_line(id_, self.words) for id_ in ways)
+
+    @property
+    def help(self) -> tuple[RemedyLine, ...]:
+        """Who can help before a last try, people before papers."""
+        found = people_who_help(self.shown.family)
+        return tuple(self.examination.remedy_line(id_, self.words) for id_ in found)
+
+    @property
+    def card(self) -> tuple[Row, ...]:
+        """The card as it was read."""
+        return tuple(card_rows(self.shown, self.words))
+
+    @property
+    def is_blocked(self) -> bool:
+        """The code porteur is blocked: there is something to unblock."""
+        return self.shown.order.pin.left == 0
+
+    @property
+    def of_establishment(self) -> bool:
+        """The card is one of those that an establishment's mandataire looks after."""
+        return self.shown.family in _OF_ESTABLISHMENTS
+
+    @property
+    def last(self) -> str:
+        """Why the last try is one to stop at."""
+        key = self.act if self.shown.is_last_try else "last-unblocking"
+        return self.words.ui(f"act.last-try.{key}")
+
+    @property
+    def is_last(self) -> bool:
+        """The form asks for a second confirmation."""
+        return self.shown.is_last_try or self.shown.is_last_unblocking
+
+    @property
+    def takes_long_codes(self) -> bool:
+        """The token takes more than the usual four digits."""
+        return self.shown.limits.longest > USUAL_DIGITS
+
+    def flaw(self, field: str) -> str:
+        """What is wrong with a field of the form; empty when nothing is."""
+        limits = self.shown.limits
+        return " ".join(
+            self.words.ui(
+                f"act.flaw.{flaw.value}", shortest=limits.shortest, longest=limits.longest
+            )
+            for flaw in self.desk.flaws.get(field, ())
+        )
+
+    @property
+    def may_be_kept(self) -> bool:
+        """All that is wrong with the new code is that it is advised against."""
+        flaws = self.desk.flaws
+        return set(flaws) == {"new"} and set(flaws["new"]) <= ADVISED_AGAINST
+
+    @property
+    def known(self) -> tuple[Row, ...]:
+        """What is known of the card afterwards, and what it was before."""
+        conclusion = self.desk.conclusion
+        return tuple(known_rows(conclusion, self.words)) if conclusion else ()
+
+    @property
+    def told(self) -> str:
+        """What the result means and what to do."""
+        conclusion = self.desk.conclusion
+        if conclusion is None:
+            return ""
+        return self.words.ui(f"act.result-text.{self.act}.{conclusion.result.value}")
+
+    @property
+    def stopped(self) -> str:
+        """Why no code was used; empty when one was."""
+        conclusion = self.desk.conclusion
+        if conclusion is None or conclusion.course.stopped is None:
+            return ""
+        return self.words.ui(f"act.stopped.{conclusion.course.stopped.value}")
+
+    @property
+    def sign(self) -> str:
+        """The icon of the result."""
+        conclusion = self.desk.conclusion
+        if conclusion is None:
+            return "pending"
+        return {0: "pass", 2: "fail", 3: "unknown"}[conclusion.exit_code]
+
+
+_TITLES: Mapping[Step | None, str] = {
+    Step.LETTER: "act.letter-question",
+    Step.LETTER_LOST: "act.letter-lost",
+    Step.WATCHED: "act.watched-title",
+    Step.PROGRAMS: "act.programs-title",
+    Step.LAST_TRY: "act.last-title",
+    Step.DOING: "act.stay",
+}
+
+
+def may_act(examination: Examination) -> bool:
+    """Whether the page offers acts: a card of the family was read, and something can use a code."""
+    states = examination.runner.facts.get(CardStates)
+    return isinstance(states, CardStates) and bool(states.cards) and examination.acts
+
+
+async def take(agent: Agent, fields: Mapping[str, Secret]) -> None:
+    """Does what a form of the page asks for. Raises Refused for what is none of its forms."""
+    desk = agent.desk
+    do = _word(fields, "do")
+    if do == "close":
+        desk.close()
+    elif do.startswith("open-"):
+        if not may_act(agent.examination):
+            raise Refused(400, "malformed")
+        await desk.open(_act(do.removeprefix("open-")))
+    elif _word(fields, "state") != desk.state:
+        # It came twice, from an older page, or after the card was exchanged.
+        desk.refuse("busy" if desk.doing else "used")
+    elif do == "go-on":
+        desk.go_on()
+    elif do == "no-letter":
+        desk.without_letter()
+    elif do == "look-again":
+        await desk.look_again()
+    elif do == "submit" and desk.step is Step.FORM:
+        _submit(agent, fields)
+    else:
+        raise Refused(400, "malformed")
+
+
+def _submit(agent: Agent, fields: Mapping[str, Secret]) -> None:
+    needed = ("given",) if agent.desk.act is Act.TRY else ("given", "new", "again")
+    if not all(name in fields for name in needed):
+        raise Refused(400, "malformed")
+    for name in needed:
+        _drop_spaces(fields[name].reveal())
+    agent.desk.submit(fields, agent.keep)
+
+
+def _drop_spaces(code: bytearray) -> None:
+    """A code that was pasted may have spaces in it; nothing else is put right."""
+    for space in _SPACES:
+        while (place := code.find(space)) >= 0:
+            del code[place : place + len(space)]
+
+
+def _act(word: str) -> Act:
+    try:
+        return Act(word)
+    except ValueError:
+        raise Refused(400, "malformed") from None
+
+
+def _word(fields: Mapping[str, Secret], name: str) -> str:
+    """A field that is no code, as a word; empty when it is not there."""
+    field = fields.get(name)
+    return "" if field is None else field.reveal().decode("ascii", "replace")
