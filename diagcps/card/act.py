@@ -130,7 +130,7 @@ class Call:
     """Its unsigned CKR_* code, which is believed only when it says no; None: it did not return."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Proof:
     """What shows that the card took a code: it signed a challenge that nobody could foresee."""
 
