@@ -21,6 +21,7 @@ from diagcps.facts import (
     PcscService,
     Revocation,
     Revoked,
+    RunningPrograms,
     Service,
     Session,
     StoredCertificate,
@@ -29,6 +30,7 @@ from diagcps.facts import (
     ToolPart,
     UsbReaders,
 )
+from diagcps.host.programs import known_programs, with_clients
 from diagcps.model import (
     LoadProblem,
     ProbeDenied,
@@ -49,6 +51,13 @@ async def _read_cards(world: World) -> Pcsc:
 
 def _read_moment(_: World) -> Moment:
     return Moment(at=datetime.now(UTC), not_before=datetime.fromisoformat(RELEASED + "T00:00Z"))
+
+
+def _read_programs(world: World, facts: Facts) -> RunningPrograms:
+    running, clients = world.host.running_programs(), facts.get(PcscClients)
+    if isinstance(clients, ProbeFailure):
+        return running
+    return with_clients(running, clients, known_programs(world.host.platform))
 
 
 # What reads a card is imported where one is read: the page opens before.
@@ -162,6 +171,7 @@ BUILT_IN: tuple[Probe[Any], ...] = (
     Probe(gives=PcscService, read=lambda world: world.host.pcsc_service(), refreshed_by=_PCSC),
     Probe(gives=UsbReaders, read=lambda world: world.host.usb_readers(), refreshed_by=_PCSC),
     Probe(gives=PcscClients, read=lambda world: world.host.pcsc_clients(), refreshed_by=_PCSC),
+    Probe(gives=RunningPrograms, read=_read_programs, after=(PcscClients,), refreshed_by=_PCSC),
     # The seam has limits of its own, shorter, so that one slot that hangs does not hide the others.
     Probe(gives=Pcsc, read=_read_cards, timeout_s=12.0, refreshed_by=_PCSC),
     *OF_CARDS,

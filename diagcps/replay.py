@@ -12,6 +12,7 @@ from diagcps.facts import (
     Pcsc,
     PcscClients,
     PcscService,
+    RunningPrograms,
     Session,
     Slot,
     StoredCertificate,
@@ -49,6 +50,10 @@ class NoHost:
         raise ProbeUnavailable
 
     def pcsc_clients(self) -> PcscClients:
+        """Raises ProbeUnavailable."""
+        raise ProbeUnavailable
+
+    def running_programs(self) -> RunningPrograms:
         """Raises ProbeUnavailable."""
         raise ProbeUnavailable
 

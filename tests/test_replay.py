@@ -14,7 +14,7 @@ async def test_a_saved_world_answers_no_question() -> None:
     world = empty_world(Platform.WINDOWS)
     asked = [
         world.host.system, world.host.session, world.host.pcsc_service, world.host.pcsc_clients,
-        world.host.usb_readers,
+        world.host.usb_readers, world.host.running_programs,
     ]  # fmt: skip
     for question in asked:
         with pytest.raises(ProbeUnavailable):

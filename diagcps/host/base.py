@@ -7,6 +7,7 @@ from typing import Protocol
 from diagcps.facts import (
     PcscClients,
     PcscService,
+    RunningPrograms,
     Session,
     StoredCertificate,
     System,
@@ -33,6 +34,9 @@ class Host(Protocol):
 
     def pcsc_clients(self) -> PcscClients:
         """The other programs that use the smart-card service, where the system tells."""
+
+    def running_programs(self) -> RunningPrograms:
+        """The programs in the session of this user that matter to an act with a code."""
 
     def usb_readers(self) -> UsbReaders:
         """The readers on the USB bus, whether or not a driver takes them."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from diagcps.facts import (
     PcscClients,
     PcscService,
+    RunningPrograms,
     ServiceState,
     Session,
     SessionKind,
@@ -29,6 +30,7 @@ from diagcps.host.common import (
     library,
     printable,
 )
+from diagcps.host.programs import of_this_user, running_programs
 from diagcps.host.unix_diag import list_unix_sockets
 from diagcps.model import Platform, ProbeUnavailable
 
@@ -173,6 +175,14 @@ class LinuxHost:
                 programs=self._programs(inodes),
                 source=f"sock_diag(7) {endpoint.label}, /proc/PID/fd",
             )
+
+    def running_programs(self) -> RunningPrograms:
+        """Those that this user started, on this machine, whatever the root folder.
+
+        Raises ProbeUnsupported without psutil.
+        """
+        source = "/proc/PID/stat, /proc/PID/exe"
+        return running_programs(self.platform, is_ours=of_this_user, source=source)
 
     def usb_readers(self) -> UsbReaders:
         """The USB devices with a smart-card interface, in the order of their place on the bus."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from diagcps.facts import (
     PcscClients,
     PcscService,
+    RunningPrograms,
     ServiceState,
     Session,
     SessionKind,
@@ -26,6 +27,7 @@ from diagcps.host.common import (
     library,
     printable,
 )
+from diagcps.host.programs import of_this_user, running_programs
 from diagcps.model import Platform, ProbeError, ProbeTimeout, ProbeUnavailable, ProbeUnsupported
 
 _IOREG = "/usr/sbin/ioreg"
@@ -91,6 +93,11 @@ class MacHost:
     def pcsc_clients(self) -> PcscClients:
         """Raises ProbeUnsupported: no interface tells."""
         raise ProbeUnsupported("macOS does not tell which programs use a card")
+
+    def running_programs(self) -> RunningPrograms:
+        """Those that this user started. Raises ProbeUnsupported without psutil."""
+        source = "sysctl(3) KERN_PROC, proc_pidpath"
+        return running_programs(self.platform, is_ours=of_this_user, source=source)
 
     def usb_readers(self) -> UsbReaders:
         """The USB devices with a smart-card interface, by ioreg(8).

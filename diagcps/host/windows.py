@@ -10,7 +10,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from diagcps.facts import (
     PcscClients,
     PcscService,
+    RunningPrograms,
     ServiceState,
     Session,
     SessionKind,
@@ -27,6 +28,7 @@ from diagcps.facts import (
     UsbReaders,
 )
 from diagcps.host.common import as_probe_errors, certificates_of_folder, library, printable
+from diagcps.host.programs import running_programs
 from diagcps.model import Platform, ProbeDenied, ProbeUnavailable, ProbeUnsupported
 
 _SERVICE = "SCardSvr"
@@ -210,6 +212,22 @@ class WindowsHost:
         """Raises ProbeUnsupported: the service keeps its clients to itself."""
         raise ProbeUnsupported("Windows does not tell which programs use a card")
 
+    def running_programs(self) -> RunningPrograms:
+        """Those in the session of this program: no service, and nobody else's on the same server.
+
+        By session and not by user: a program that was started with more rights, as JuxtaLink is,
+        keeps its user to itself. Raises ProbeUnsupported without psutil.
+        """
+        session_of = _sessions()
+        ours = session_of(os.getpid())
+        if ours is None:
+            raise ProbeUnavailable("ProcessIdToSessionId")
+        return running_programs(
+            self.platform,
+            is_ours=lambda process: session_of(process.pid) == ours,
+            source="EnumProcesses, ProcessIdToSessionId",
+        )
+
     def usb_readers(self) -> UsbReaders:
         """Devices of the smart-card reader class, and those without a driver that offer USB 0Bh."""
         with as_probe_errors():
@@ -268,6 +286,19 @@ def _function(dll: str, name: str) -> Any:
     if function is None:
         raise ProbeUnsupported(f"{dll}.dll has no {name}")
     return function
+
+
+def _sessions() -> Callable[[int], int | None]:
+    """What gives the number of a process's session, or None where the system does not say."""
+    ctypes = library("ctypes")
+    ask = _function("kernel32", "ProcessIdToSessionId")
+    ask.argtypes = [ctypes.c_ulong, ctypes.POINTER(ctypes.c_ulong)]
+
+    def session_of(pid: int) -> int | None:
+        session = ctypes.c_ulong(0)
+        return session.value if ask(pid, ctypes.byref(session)) else None
+
+    return session_of
 
 
 def _device_ids(wanted: str, flags: int) -> tuple[str, ...]:

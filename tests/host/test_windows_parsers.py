@@ -170,7 +170,9 @@ def test_the_programs_that_use_a_card_are_not_told() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="what other systems lack")
-@pytest.mark.parametrize("question", ["system", "session", "pcsc_service", "usb_readers"])
+@pytest.mark.parametrize(
+    "question", ["system", "session", "pcsc_service", "running_programs", "usb_readers"]
+)
 def test_elsewhere_than_on_windows_every_question_is_unsupported(question: str) -> None:
     host = WindowsHost({})
 

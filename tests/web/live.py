@@ -45,8 +45,9 @@ def examine(
     subject: Snapshot | Scenario, *, simulated: bool = True, more: Sequence[Probe[Any]] = ()
 ) -> Examination:
     """The examination of a saved or a simulated workstation, with the built-in checks."""
+    middleware = None
     if isinstance(subject, Scenario):
-        sources, world = subject.probes(), subject.world
+        sources, world, middleware = subject.probes(), subject.world, subject.middleware
     else:
         sources = {each.gives: each for each in probes.saved_probes(subject.facts)}
         world = replay.saved_world(subject)
@@ -57,6 +58,7 @@ def examine(
         world=world,
         simulated=simulated,
         live=not simulated,
+        middleware=middleware,
     )
 
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from diagcps import logs
 from diagcps.report import text
+from diagcps.web.acts import ActView
+from diagcps.web.desk import Desk
 from diagcps.web.pages import Renderer, view
 from tests.strategies import quick
 
@@ -39,7 +41,11 @@ def rendered(name: str) -> tuple[str, str]:
     examination = examine(saved(SCENARIO, name))
     asyncio.run(examination.runner.run())
     page = view(examination, "fr")
-    html = "".join(RENDERER.render(part, page=page, unfinished=name, **FORM) for part in PARTS)
+    desk = Desk(examination, lambda: None)
+    act = ActView(words=page.words, desk=desk, examination=examination)
+    html = "".join(
+        RENDERER.render(part, page=page, act=act, unfinished=name, **FORM) for part in PARTS
+    )
     return html, text.render(examination.report("fr"), examination.words("fr"))
 
 

@@ -13,9 +13,9 @@ from .windows import HERE, WindowsPython, windows_path
 AUTOMATIC, MANUAL, DISABLED = 2, 3, 4
 
 
-def facts(windows: WindowsPython) -> dict[str, Any]:
-    """What each probe gave, by its name."""
-    finished = windows.run(windows_path(HERE / "probe_host.py"))
+def facts(windows: WindowsPython, *programs: str) -> dict[str, Any]:
+    """What each probe gave, by its name, while processes of these names ran."""
+    finished = windows.run(windows_path(HERE / "probe_host.py"), *programs)
     assert finished.code == 0, finished.err
     given: dict[str, Any] = json.loads(finished.out)
     return given
@@ -27,7 +27,16 @@ def test_every_probe_answers_or_says_why_not(windows: WindowsPython) -> None:
     assert given["session"]["kind"] == "local"
     assert given["pcsc_service"]["state"] == "absent"
     assert given["pcsc_clients"] == "unsupported"
+    assert given["running_programs"]["programs"] == []
     assert given["usb_readers"]["readers"] == []
+
+
+def test_a_program_that_may_show_the_screen_is_named_and_its_service_is_not(
+    windows: WindowsPython,
+) -> None:
+    given = facts(windows, "TeamViewer.exe")["running_programs"]
+    assert given["programs"] == [{"name": "TeamViewer", "kind": "screen"}]
+    assert facts(windows, "TeamViewer_Service.exe")["running_programs"]["programs"] == []
 
 
 @pytest.mark.parametrize(
