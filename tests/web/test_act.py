@@ -71,7 +71,7 @@ class Page:
 
     def post(self, body: Mapping[str, str], *, scripted: bool = True, **headers: str) -> Answer:
         """The answer to a form that the page holds."""
-            fields = {"token": self.live.form_token(self.cookie), **body}
+        fields = {"token": self.live.form_token(self.cookie), **body}
         sent = (("Origin", self.live.origin), *(SCRIPTED if scripted else ()), *headers.items())
         data = urlencode(fields).encode()
         return self.live.post("/act", data, cookie=self.cookie, kind=FORM, headers=sent)
