@@ -32,6 +32,7 @@ from .wire import Answer
 
 PIN, PUK, NEW = "1234", "12345678", "2580"
 SCRIPTED = (("Accept", JSON),)
+TOKEN = {"token": "t"}
 STATE = re.compile(r'name="state" value="([^"]+)"')
 
 
@@ -464,7 +465,7 @@ def test_hostile_names_are_mere_text_in_an_act(name: str, step: str) -> None:
         desk.offer = replace(desk.offer, programs=programs, watchers=watchers, holder=holder)
         act = ActView(words=examination.words("fr"), desk=desk, examination=examination)
         assert act.step == step
-        html.append(Renderer().render("act.html", act=act, **{"token": "t"}))
+        html.append(Renderer().render("act.html", act=act, **TOKEN))
     assert Elements(html[0]).shape == Elements(html[1]).shape
 
 
