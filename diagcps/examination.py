@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from diagcps.card.act import Middleware
 from diagcps.check import Check, Probe, World
 from diagcps.diagnosis import diagnose
 from diagcps.facts import System
@@ -31,6 +30,9 @@ from diagcps.report.base import CauseLine, Local, RemedyLine, Report
 from diagcps.report.build import build, cause_line, remedy_line
 from diagcps.runner import Runner
 from diagcps.words import Words
+
+if TYPE_CHECKING:
+    from diagcps.card.act import Middleware
 
 
 @dataclass(frozen=True, kw_only=True)

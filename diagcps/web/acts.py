@@ -10,11 +10,12 @@ from diagcps.acting import Closed, Shown, cause_of, people_who_help, ways_to_the
 from diagcps.card.act import Act
 from diagcps.card.new_code import ADVISED_AGAINST, USUAL_DIGITS
 from diagcps.examination import Examination
-from diagcps.facts import CardStates, Family
+from diagcps.facts import Family
 from diagcps.report.base import CauseLine, RemedyLine
 from diagcps.secret import Secret
 from diagcps.web.agent import Agent
 from diagcps.web.desk import Desk, Step
+from diagcps.web.pages import may_act
 from diagcps.web.security import Refused
 from diagcps.words import Words
 
@@ -173,12 +174,6 @@ _TITLES: Mapping[Step | None, str] = {
     Step.LAST_TRY: "act.last-title",
     Step.DOING: "act.stay",
 }
-
-
-def may_act(examination: Examination) -> bool:
-    """Whether the page offers acts: a card of the family was read, and something can use a code."""
-    states = examination.runner.facts.get(CardStates)
-    return isinstance(states, CardStates) and bool(states.cards) and examination.acts
 
 
 async def take(agent: Agent, fields: Mapping[str, Secret]) -> None:

@@ -7,6 +7,7 @@ import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -15,10 +16,12 @@ from diagcps.check import Trigger
 from diagcps.events import ActChanged
 from diagcps.examination import Examination
 from diagcps.model import Level, Verdict
-from diagcps.web.desk import Desk
 from diagcps.web.handshake import PortFile
 from diagcps.web.security import Address
 from diagcps.web.sessions import Sessions
+
+if TYPE_CHECKING:
+    from diagcps.web.desk import Desk
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ class Agent:
         kept = resume.load(state, datetime.now(UTC))
         known = kept is not None and kept.cause in examination.registry.causes
         self.unfinished = kept if known else None
-        self.desk = Desk(examination, self._tell_act)
+        self._desk: Desk | None = None
         self.streams = 0
         self._state = state
         self._active = time.monotonic()
@@ -58,6 +61,28 @@ class Agent:
     def running(self) -> bool:
         """A run that somebody asked for is under way."""
         return self._run is not None and not self._run.done()
+
+    @property
+    def desk(self) -> Desk:
+        """Where acts with a code are prepared and done.
+
+        Made at the first one: what it needs takes longer to import than the page to open.
+        """
+        if self._desk is None:
+            from diagcps.web.desk import Desk
+
+            self._desk = Desk(self.examination, self._tell_act)
+        return self._desk
+
+    @property
+    def has_desk(self) -> bool:
+        """An act with a code was asked for since the agent started."""
+        return self._desk is not None
+
+    async def act_ended(self) -> None:
+        """Returns once no act with a code is under way."""
+        if self._desk is not None:
+            await self._desk.wait()
 
     def touch(self) -> None:
         """Somebody is there: the time to exit begins anew."""
@@ -82,13 +107,13 @@ class Agent:
         runner = self.examination.runner
         async for _ in runner.world.cards.changes():
             if await runner.refresh(Trigger.PCSC) is not None:
-                self.keep()
-                self.desk.follow()
+                self._judged_anew()
 
     async def exit_when_idle(self, limit_s: float = IDLE_EXIT_S) -> None:
         """Asks to stop once no page has been open, and nobody has asked anything, for `limit_s`."""
         while not self.stopping.is_set():
-            if self.streams or self.running or self.desk.doing:
+            acting = self._desk is not None and self._desk.doing
+            if self.streams or self.running or acting:
                 self.touch()
             left = self._active + limit_s - time.monotonic()
             if left <= 0:
@@ -103,8 +128,12 @@ class Agent:
         except Exception:  # the boundary: a fault of ours must not leave the page waiting
             logger.exception("the run failed")
         else:
-            self.keep()
-            self.desk.follow()
+            self._judged_anew()
+
+    def _judged_anew(self) -> None:
+        self.keep()
+        if self._desk is not None:
+            self._desk.follow()
 
     def keep(self) -> None:
         """Keeps which repair is under way for the next start, and forgets one that is done."""

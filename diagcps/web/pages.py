@@ -16,11 +16,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from diagcps import __version__
 from diagcps.check import Area, Check
 from diagcps.examination import Examination
+from diagcps.facts import CardStates
 from diagcps.model import CheckId, Outcome, Private
 from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, Report
 from diagcps.report.text import contact_line, plain, verdict_sentence
 from diagcps.resources import data_dir
-from diagcps.web.acts import may_act
 from diagcps.words import Words
 
 
@@ -125,6 +125,13 @@ def view(examination: Examination, language: str) -> PageView:
         after=runner.log.last,
         acts=may_act(examination),
     )
+
+
+def may_act(examination: Examination) -> bool:
+    """Whether acts with a code are offered: a card of the family was read, on no saved
+    workstation."""
+    states = examination.runner.facts.get(CardStates)
+    return examination.acts and isinstance(states, CardStates) and bool(states.cards)
 
 
 def _check(

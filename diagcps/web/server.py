@@ -126,7 +126,7 @@ async def _serve(
         try:
             await agent.stopping.wait()
             # A card half-way would be worse than an agent that ends a little later.
-            await agent.desk.wait()
+            await agent.act_ended()
         finally:
             # Streams end with the log; waiting for them any longer would hold Ctrl-C back.
             examination.runner.log.close()

@@ -11,7 +11,7 @@ import functools
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientConnectionResetError, web
 
@@ -25,11 +25,13 @@ from diagcps.events import (
     Snapshot,
     Started,
 )
-from diagcps.web.acts import ActView
 from diagcps.web.agent import AGENT, Agent
 from diagcps.web.pages import PageView, Renderer, view
 from diagcps.web.security import Refused
 from diagcps.web.sessions import Session
+
+if TYPE_CHECKING:
+    from diagcps.web.acts import ActView
 
 MOST_STREAMS = 4
 """Browsers open six connections to one host: two are left for the pages themselves."""
@@ -104,8 +106,12 @@ async def _messages(
         session.on_end.remove(ended.set)
 
 
-def act_view(agent: Agent, session: Session) -> ActView:
-    """What the page shows of an act with a code, as it stands now."""
+def act_view(agent: Agent, session: Session) -> ActView | None:
+    """What the page shows of an act with a code, as it stands now; None before the first one."""
+    if not agent.has_desk:
+        return None
+    from diagcps.web.acts import ActView  # it takes longer to import than the page to open
+
     words = agent.examination.words(session.language)
     return ActView(words=words, desk=agent.desk, examination=agent.examination)
 
@@ -114,7 +120,7 @@ def act_panel(agent: Agent, session: Session, renderer: Renderer) -> dict[str, s
     """The same as HTML, and the state by which a page knows whether it shows it already."""
     act = act_view(agent, session)
     html = renderer.render("act.html", act=act, token=session.form_token)
-    return {"html": html, "state": act.desk.state}
+    return {"html": html, "state": act.desk.state if act else ""}
 
 
 def _view_now(agent: Agent, session: Session) -> Callable[[], PageView]:

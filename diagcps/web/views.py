@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from diagcps.resources import data_dir
-from diagcps.web import acts, browser, handshake, security, stream
+from diagcps.web import browser, handshake, security, stream
 from diagcps.web.agent import AGENT, Agent
 from diagcps.web.pages import Renderer, view
 from diagcps.web.security import Refused
@@ -131,6 +131,8 @@ def changing(act: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
 
 async def act(request: web.Request) -> web.Response:
     """A step of an act with a code; its codes are wiped on return, whatever came of them."""
+    from diagcps.web import acts  # it takes longer to import than the page to open
+
     session = session_of(request)
     agent = request.app[AGENT]
     fields = await security.posted_secrets(request, agent.own, session.form_token)
