@@ -14,6 +14,7 @@ from diagcps.card.act import Act, Codes, Course, Middleware, Order, Proof
 from diagcps.card.atr import CardKind, recognise
 from diagcps.card.identifiers import names_serial
 from diagcps.card.new_code import Limits
+from diagcps.card.sequence import LOGIN_REQUIRED
 from diagcps.check import Trigger
 from diagcps.facts import (
     AuthenticationCertificates,
@@ -314,7 +315,9 @@ def _result(
         case Act.TRY:
             if lost:
                 return _of_wrong_code(card.pin)
-            return Result.REFUSED if _is_refused(course) else Result.UNPROVEN
+            # Once the code was taken, what fails is the signature.
+            refused = course.calls[-1].name == "C_Login" and _is_refused(course)
+            return Result.REFUSED if refused else Result.UNPROVEN
 
 
 def _after_unblocking(order: Order, course: Course, card: CardState, *, lost: bool) -> Result:
@@ -328,9 +331,11 @@ def _after_unblocking(order: Order, course: Course, card: CardState, *, lost: bo
         return Result.NEW_REFUSED if used else Result.REFUSED
     if card.pin.left == 0:
         return Result.UNKNOWN
-    if course.code_of("C_InitPIN") is None:
-        # It was not reached, or did not come back: the card alone tells, and only so much.
+    if not _was_called(course, "C_InitPIN"):
+        # The card alone tells, and only so much.
         return Result.REFUSED if card.pin == order.pin else Result.UNPROVEN
+    if course.calls[-1].name == "C_InitPIN" and _is_refused(course):
+        return Result.FORMER_HOLDS
     return _without_proof(course, card.pin)
 
 
@@ -341,7 +346,13 @@ def _after_change(course: Course, card: CardState, *, lost: bool) -> Result:
         return _without_proof(course, card.pin)
     if lost:
         return _of_wrong_code(card.pin)
-    return Result.REFUSED if _is_refused(course) else Result.UNPROVEN
+    refused = _is_refused(course) or not _was_called(course, "C_SetPIN")
+    return Result.REFUSED if refused else Result.UNPROVEN
+
+
+def _was_called(course: Course, name: str) -> bool:
+    """Whether the library was asked to set the new code: whatever came back, it may have."""
+    return any(call.name == name for call in course.calls)
 
 
 def _is_refused(course: Course) -> bool:
@@ -397,7 +408,8 @@ def _verifies(proof: Proof, order: Order) -> bool:
 
 def _token(library: Library, serial: Private) -> LibraryToken | None:
     tokens = (slot.token for slot in library.slots if slot.token)
-    found = [each for each in tokens if names_serial(each.serial.value, serial.value)]
+    of_card = (each for each in tokens if names_serial(each.serial.value, serial.value))
+    found = [each for each in of_card if each.flags & LOGIN_REQUIRED]
     return found[0] if len(found) == 1 else None
 
 

@@ -96,6 +96,7 @@ def _scenario(
     tool = snapshot.facts.get(Tool, Tool(version=__version__, missing=()))
     facts = {**snapshot.facts, Tool: tool}
     inserted: dict[Private, MakeCard] = {}
+    holding: tuple[Slot, ...] = ()
     pcsc = facts.get(Pcsc)
     if isinstance(pcsc, Pcsc):
         slots = list(pcsc.slots)
@@ -103,11 +104,13 @@ def _scenario(
             slots[number] = _holding(slots[number], bytes.fromhex(ATRS[plastic.model]))
             inserted[slots[number].name] = partial(_make, plastic, now)
         facts[Pcsc] = replace(pcsc, slots=tuple(slots))
+        holding = tuple(slots[number] for number in plastics)
     cards = SimulatedCards(inserted)
+    shown = SimulatedLibrary(tuple(plastics.values()), now, cards=cards, slots=holding, **library)
     world = World(
         host=NoHost(snapshot.system.platform),
         cards=cards,
-        libraries=SimulatedLibrary(tuple(plastics.values()), now, **library),
+        libraries=shown,
         anchors=_anchors(),
         publish=publish_nothing,
     )

@@ -35,7 +35,7 @@ from diagcps.card.cryptoki import CryptokiError, NotLoaded
 from diagcps.card.cryptoki_codes import CodeCryptoki, Session
 from diagcps.card.identifiers import names_serial
 from diagcps.card.permitted import permitted
-from diagcps.card.sequence import Sequence, Stop
+from diagcps.card.sequence import LOGIN_REQUIRED, Sequence, Stop
 from diagcps.card.winscard import PcscError, Winscard
 from diagcps.facts import CardState, Reading
 from diagcps.host.no_dump import leave_no_dump
@@ -153,7 +153,9 @@ def _slot(order: Order, library: CodeCryptoki) -> int:
 
 def _is_shown(order: Order, library: CodeCryptoki, slot: int) -> bool:
     with suppress(CryptokiError):
-        return names_serial(library.token(slot).serial, order.serial.value)
+        token = library.token(slot)
+        takes_code = bool(token.flags & LOGIN_REQUIRED)
+        return takes_code and names_serial(token.serial, order.serial.value)
     return False
 
 

@@ -23,6 +23,9 @@ from diagcps.secret import Secret
 
 USER, OFFICER = 1, 0
 """CKU_USER, whose code is the code porteur, and CKU_SO, whose code is the code de déblocage."""
+LOGIN_REQUIRED = 0x04
+"""CKF_LOGIN_REQUIRED: of the tokens that a library shows of one card, the one that takes a code
+(OpenSC 0.23 shows another one, with the same serial number)."""
 
 _CHALLENGE_BYTES = 32
 _SHA256 = bytes.fromhex("3031300D060960864801650304020105000420")

@@ -1,5 +1,6 @@
 /* A PKCS#11 library for tests: one slot, one token, three certificates. What it does besides is
-   given to the compiler, as the statements of the AT_... macros. Structures: PKCS#11 2.20. */
+   given to the compiler, as the statements of the AT_... macros. With CODES it takes codes, and
+   "signs" with them; without, to call such a function ends the process. Structures: PKCS#11 2.20. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,11 +38,29 @@
 #ifndef AT_VALUE
 #define AT_VALUE
 #endif
+#ifndef AT_LOGIN
+#define AT_LOGIN
+#endif
+#ifndef AT_LOGOUT
+#define AT_LOGOUT
+#endif
+#ifndef AT_INIT_PIN
+#define AT_INIT_PIN
+#endif
+#ifndef AT_SET_PIN
+#define AT_SET_PIN
+#endif
+#ifndef AT_SIGN
+#define AT_SIGN
+#endif
 #ifndef SLOTS
 #define SLOTS 1
 #endif
 #ifndef FLAGS
 #define FLAGS 0x40D
+#endif
+#ifndef SERIAL
+#define SERIAL "00000042"
 #endif
 #ifndef LIBRARY
 #define LIBRARY "stub"
@@ -69,14 +88,27 @@ typedef struct {
 typedef struct { ULONG least, most, flags; } MechanismInfo;
 typedef struct { ULONG type; void *value; ULONG length; } Attribute;
 
+#ifdef CODES
+static const ULONG session_flags = 6;
+#else
+static const ULONG session_flags = 4;
+#endif
 static const ULONG mechanisms[] = {0x0D, 0x01, 0x220};
-static ULONG found;
+static ULONG found, first;
 
 /* Writes the number of this process to a file, for a test that looks whether it has ended. */
 static inline void say_pid(const char *path)
 {
     FILE *file = fopen(path, "w");
     fprintf(file, "%d\n", (int)getpid());
+    fclose(file);
+}
+
+/* Adds a line to a file, for a test that looks what was called, and in which order. */
+static inline void note(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "a");
+    fprintf(file, "%s\n", text);
     fclose(file);
 }
 
@@ -142,7 +174,7 @@ static ULONG token_info(ULONG slot, TokenInfo *info)
     AT_TOKEN_INFO;
     memset(info, 0, sizeof *info);
     fill(info->model, sizeof info->model, "IAS ECC");
-    fill(info->serial, sizeof info->serial, "00000042");
+    fill(info->serial, sizeof info->serial, SERIAL);
     info->flags = FLAGS;
     info->rest[4] = 8;
     info->rest[5] = 4;
@@ -169,7 +201,7 @@ static ULONG mechanism_info(ULONG slot, ULONG number, MechanismInfo *info)
 static ULONG open_session(ULONG slot, ULONG flags, void *data, void *notify, ULONG *session)
 {
     (void)slot, (void)data, (void)notify;
-    if (flags != 4)
+    if (flags != session_flags)
         return 0x07;
     AT_OPEN;
     *session = 7;
@@ -181,9 +213,11 @@ static ULONG close_session(ULONG session) { return session == 7 ? 0 : 0xB3; }
 static ULONG find_init(ULONG session, Attribute *template, ULONG count)
 {
     (void)session;
-    if (count != 1 || template->type != 0 || *(ULONG *)template->value != 1)
+    ULONG class = count == 1 && template->type == 0 ? *(ULONG *)template->value : 0;
+    if (class != 1 && !(class == 3 && session_flags == 6))
         return 0x07;
     found = 0;
+    first = 100 * class;
     return 0;
 }
 
@@ -192,7 +226,7 @@ static ULONG find(ULONG session, ULONG *objects, ULONG most, ULONG *count)
     (void)session, (void)most;
     *count = found < 3;
     if (*count)
-        *objects = 100 + found++;
+        *objects = first + found++;
     return 0;
 }
 
@@ -204,6 +238,12 @@ static ULONG value(ULONG session, ULONG object, Attribute *template, ULONG count
     ULONG length = sizeof text - 1;
     (void)session, (void)count;
     AT_VALUE;
+    if (template->type == 0x102) {
+        if (template->value)
+            *(char *)template->value = (char)(object % 100);
+        template->length = 1;
+        return 0;
+    }
     if (template->value) {
         memcpy(template->value, text, length);
         ((char *)template->value)[length - 1] += (char)(object - 100);
@@ -211,6 +251,51 @@ static ULONG value(ULONG session, ULONG object, Attribute *template, ULONG count
     template->length = LENGTH_SHOWN;
     return 0;
 }
+
+#ifdef CODES
+static ULONG login(ULONG session, ULONG user, const char *code, ULONG length)
+{
+    (void)session, (void)user, (void)code, (void)length;
+    AT_LOGIN;
+    return 0;
+}
+
+static ULONG logout(ULONG session)
+{
+    (void)session;
+    AT_LOGOUT;
+    return 0;
+}
+
+static ULONG init_pin(ULONG session, const char *code, ULONG length)
+{
+    (void)session, (void)code, (void)length;
+    AT_INIT_PIN;
+    return 0;
+}
+
+static ULONG set_pin(ULONG session, const char *old, ULONG of_old, const char *code, ULONG length)
+{
+    (void)session, (void)old, (void)of_old, (void)code, (void)length;
+    AT_SET_PIN;
+    return 0;
+}
+
+static ULONG sign_init(ULONG session, void *mechanism, ULONG key)
+{
+    return session == 7 && *(ULONG *)mechanism == 1 && key >= 300 ? 0 : 0x07;
+}
+
+static ULONG sign(ULONG session, const char *data, ULONG size, char *signature, ULONG *length)
+{
+    (void)session, (void)data, (void)size;
+    AT_SIGN;
+    if (signature)
+        memset(signature, 's', 256);
+    *length = 256;
+    return 0;
+}
+#endif
 
 /* Every function that a diagnosis must not call. */
 static ULONG forbidden(void)
@@ -240,6 +325,14 @@ ULONG C_GetFunctionList(void **answer)
     list.functions[26] = (void *)find_init;
     list.functions[27] = (void *)find;
     list.functions[28] = (void *)find_final;
+#ifdef CODES
+    list.functions[10] = (void *)init_pin;
+    list.functions[11] = (void *)set_pin;
+    list.functions[18] = (void *)login;
+    list.functions[19] = (void *)logout;
+    list.functions[42] = (void *)sign_init;
+    list.functions[43] = (void *)sign;
+#endif
     *answer = &list;
     return 0;
 }

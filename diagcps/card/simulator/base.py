@@ -28,6 +28,9 @@ ATRS = {
 """The answer to reset of each model, in hexadecimal: the public list of pcsc-tools, and the
 published source of the Cryptolib CPS (card-cps.c)."""
 
+PIN_LENGTHS = (4, 4)
+"""The least and the most digits of a code porteur, as the directory of codes (AODF) says."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plastic:
@@ -65,9 +68,17 @@ class Plastic:
     baud: int = 0
     """Bits per second of the line, 12 of them per byte; 0 costs no time."""
     leaves_at: int = 0
-    """The card is pulled at its Nth command, counted from 1; 0 is never."""
+    """The card is pulled at its Nth command, counted from 1, and does not do it; 0 is never."""
+    leaves_after: int = 0
+    """The card does its Nth command and is pulled before it answers; 0 is never."""
     mute_at: int = 0
     """The card stops answering at its Nth command, counted from 1; 0 is never."""
+    counted: str = ""
+    """The instruction (INS, two hexadecimal digits) of the commands that are counted for the three
+    above: those that carry data, and every 24 and 2C. Empty: every command is counted."""
+    refuses: tuple[str, ...] = ()
+    """« 2C:6985 »: commands of an instruction, those that `counted` would count, that the card
+    answers with a status word and does not do."""
 
 
 class SimulatedCard(Protocol):
