@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,8 +28,11 @@ from diagcps.web.acts import ActView
 from diagcps.web.desk import Desk, Step
 from diagcps.web.pages import Renderer
 
+from . import wire
 from .live import FORM, JSON, Live, examine
+from .live import TOKEN as FORM_TOKEN
 from .pages import HOSTILE, Elements
+from .process import ENDS_S, Running, posix
 from .wire import Answer
 
 PIN, PUK, NEW = "1234", "12345678", "2580"
@@ -445,6 +450,64 @@ def _exchange(at: Page, plastic: Plastic) -> None:
     at.live.call(lambda: cards._inserted.update({name: card}))
     at.live.wait(at.live.examination.runner.refresh(Trigger.PCSC))
     at.live.call(at.desk.follow)
+
+
+class Client:
+    """A page of an agent in a process of its own."""
+
+    def __init__(self, agent: Running) -> None:
+        self._agent = agent
+        agent.address()
+        opened = self._ask("GET", agent.path)
+        self._cookie = (("Cookie", opened.one("Set-Cookie").split(";")[0]),)
+        found = FORM_TOKEN.search(self._ask("GET", "/").text)
+        assert found is not None
+        self._token = found[1]
+
+    def _ask(
+        self, method: str, target: str, body: bytes = b"", *headers: tuple[str, str]
+    ) -> Answer:
+        own = getattr(self, "_cookie", ())
+        raw = wire.request(
+            method, target, hosts=(self._agent.host,), headers=(*own, *headers), body=body
+        )
+        return wire.exchange(self._agent.port, raw)
+
+    def stream(self) -> AbstractContextManager[wire.Stream]:
+        """Everything that happens from now on."""
+        raw = wire.request("GET", "/events", hosts=(self._agent.host,), headers=self._cookie)
+        return wire.streaming(self._agent.port, raw)
+
+    def run(self) -> None:
+        """A diagnosis, until its result."""
+        with self.stream() as stream:
+            self._ask("POST", "/run", b"{}", ("Content-Type", JSON))
+            stream.until("finished")
+
+    def act(self, do: str, **fields: str) -> None:
+        """A button of the present step."""
+        body = {"token": self._token, "do": do, "state": getattr(self, "_state", ""), **fields}
+        origin = ("Origin", f"http://{self._agent.host}")
+        sent = (("Content-Type", FORM), origin, *SCRIPTED)
+        answer = self._ask("POST", "/act", urlencode(body).encode(), *sent)
+        self._state: str = json.loads(answer.text)["state"]
+
+
+@posix
+def test_an_agent_that_is_told_to_end_ends_after_the_act(tmp_path: Path) -> None:
+    with Running(tmp_path, "--scenario", "pin-blocked-slow") as agent:
+        client = Client(agent)
+        client.run()
+        client.act("open-unblock")
+        client.act("go-on")
+        with client.stream() as stream:
+            client.act("submit", given=PUK, new=NEW, again=NEW)
+            for _ in range(2):
+                agent.process.send_signal(signal.SIGINT)
+            shown = [str(event.data) for event in stream.events()]
+        assert "act-doing" in "".join(shown)
+        assert "act-done act-pass" in "".join(shown)
+        assert agent.process.wait(ENDS_S) == 0
 
 
 @pytest.mark.parametrize("name", HOSTILE)
