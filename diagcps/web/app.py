@@ -19,9 +19,7 @@ _STATUS_WORDS = {404: "not-found", 405: "method", 413: "too-large", 400: "malfor
 
 def build(agent: Agent) -> web.Application:
     """The application of `agent`."""
-    app = web.Application(
-        middlewares=[_answer_errors, _admit], client_max_size=security.LARGEST_BODY
-    )
+    app = web.Application(middlewares=[_answer_errors, _admit])
     app[AGENT] = agent
     app[views.RENDERER] = Renderer()
     app[views.STATIC] = views.static_files()

@@ -228,6 +228,18 @@ def test_none_of_our_probes_runs_during_an_act() -> None:
         at.ended()
 
 
+def test_an_agent_stays_while_an_act_is_under_way() -> None:
+    with page(held=True) as at:
+        at.to_form(Act.UNBLOCK)
+        at.submit()
+        exiting = asyncio.run_coroutine_threadsafe(at.live.agent.exit_when_idle(0.1), at.live._loop)
+        with pytest.raises(TimeoutError):
+            exiting.result(0.5)
+        at.live.call(at.middleware.gate.set)
+        at.ended()
+        exiting.result(10)
+
+
 FLAWED = [
     ({"given": "1234567"}, "8 chiffres"),
     ({"given": "1234567a"}, "que des chiffres"),
