@@ -83,6 +83,8 @@ def _main(arguments: list[str]) -> int:
             return _snapshot(options)
         case "simulate":
             return _simulate(options)
+        case "unblock" | "change-code" | "try-card":
+            return _act(options)
         case _:
             return _serve(options)
 
@@ -348,6 +350,18 @@ def _simulate(options: argparse.Namespace) -> int:
         _write(f"--trust-anchors {pki.anchors_file()}\n", None)
         while True:
             time.sleep(3600)
+
+
+def _act(options: argparse.Namespace) -> int:
+    from diagcps import loops, terminal
+    from diagcps.card.act import Act
+
+    act, language = Act(options.command), _language(options)
+    terminal.must_be_there(act)
+    examination = _examination(options, terminal.CHECKS)
+    loops.run(_run(examination, language, also=terminal.ALSO))
+    words = examination.words(language)
+    return terminal.converse(act, examination, words, lambda text: _write(text, None))
 
 
 def _serve(options: argparse.Namespace) -> int:

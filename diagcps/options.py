@@ -12,15 +12,20 @@ from diagcps import __version__
 from diagcps.model import UsageError
 from diagcps.words import LANGUAGES
 
-COMMANDS = ("serve", "check", "list", "explain", "snapshot", "simulate")
+ACTS = {
+    "unblock": "choose a new code with the unblocking code",
+    "change-code": "choose a new code with the present one",
+    "try-card": "have the card sign, with its code",
+}
+"""What is done with a code of the card; no option takes one."""
 
-LATER = (
-    "decode", "report", "unblock", "change-code", "try-card",
-    "register", "unregister", "ticket", "fleet",
-)  # fmt: skip
+COMMANDS = ("serve", "check", "list", "explain", "snapshot", "simulate", *ACTS)
+
+LATER = ("decode", "report", "register", "unregister", "ticket", "fleet")
 """Commands that belong to the contract and need a part of the tool which is not built yet."""
 
 FORMATS = ("text", "json")
+SIMULATED = "a simulated workstation"
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,7 +45,7 @@ def parser() -> Parser:
 
     what = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     what.add_argument("--profile", metavar="ID", help="what the workstation is for")
-    what.add_argument("--scenario", metavar="NAME", help="a simulated workstation")
+    what.add_argument("--scenario", metavar="NAME", help=SIMULATED)
 
     serve = commands.add_parser("serve", parents=[everywhere, what], help="open the page (default)")
     _serve_options(serve)
@@ -75,6 +80,9 @@ def parser() -> Parser:
             "simulate", parents=[everywhere], help="put simulated cards into virtual readers"
         )
     )
+    for name, purpose in ACTS.items():
+        act = commands.add_parser(name, parents=[everywhere], help=purpose)
+        act.add_argument("--scenario", default=argparse.SUPPRESS, metavar="NAME", help=SIMULATED)
     return whole
 
 

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="scripts, signals, pe
 
 READY, WARNINGS, NOT_READY, CANNOT_TELL = (0, 1, 2, 3)
 VERDICTS = {READY, WARNINGS, NOT_READY, CANNOT_TELL}
+NO_TERMINAL = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +131,10 @@ RUNS: tuple[tuple[str, str, set[int]], ...] = (
         {CANNOT_TELL},
     ),
     ("diagcps check --trust-anchors FILE", "check --trust-anchors {anchors}", VERDICTS),
+    # These ask a person: tests/test_terminal.py answers in their place.
+    ("diagcps unblock", "unblock --scenario pin-blocked", {NO_TERMINAL}),
+    ("diagcps change-code", "change-code --scenario healthy-cps3", {NO_TERMINAL}),
+    ("diagcps try-card", "try-card --scenario healthy-cps3", {NO_TERMINAL}),
 )
 OPEN_ENDED = {"diagcps", "diagcps serve", "diagcps simulate SCENARIO"}
 """Commands that end when they are interrupted."""
