@@ -35,6 +35,15 @@ class Parser(argparse.ArgumentParser):
         """Raises UsageError."""
         raise UsageError(message)
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The options. Raises UsageError, which repeats nothing that may be a code of the card."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown and getattr(options, "command", None) in ACTS:
+            self.error(f"{options.command} takes a code from nobody but the person who types it")
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options
+
 
 def parser() -> Parser:
     """The parser of every command and option."""

@@ -44,7 +44,7 @@ from diagcps.host import prompt
 from diagcps.host.no_dump import leave_no_dump
 from diagcps.model import Level, RemedyId, UsageError
 from diagcps.report.base import RemedyLine
-from diagcps.report.text import contact_line, plain
+from diagcps.report.text import plain, remedy_lines
 from diagcps.secret import Secret
 from diagcps.words import Words
 
@@ -221,16 +221,10 @@ class _Conversation:
 
     def _remedies(self, remedies: Iterable[RemedyLine]) -> Iterator[str]:
         for remedy in remedies:
-            yield f"  → {remedy.title}"
-            if remedy.act is not None:
-                yield f"     {self._ui('terminal.command', act=remedy.act)}"
-            else:
-                yield from (f"     {n}. {step}" for n, step in enumerate(remedy.steps, 1))
-            if remedy.contact is not None:
-                yield f"     {contact_line(remedy.contact)}"
-            for link in remedy.links:
-                said = self.person.words.contact(link.id)
-                yield "   " + self._field(said, link.url.removeprefix("mailto:"))
+            act = remedy.act
+            # What the page does at a click is a command here.
+            steps = remedy.steps if act is None else (self._ui("terminal.command", act=act),)
+            yield from remedy_lines(remedy, steps, self.person.words)
 
     def _show(self, shown: Shown) -> None:
         ui, act = self._ui, self.act.value
@@ -249,7 +243,7 @@ class _Conversation:
             yield self._field(row.label, value)
 
     def _field(self, label: str, value: str) -> str:
-        return "  " + self._ui("terminal.field", label=label, value=value)
+        return "  " + self._ui("field", label=label, value=value)
 
     def _wants_to(self, shown: Shown) -> bool:
         """A code that is not blocked is better changed than unblocked."""
@@ -284,7 +278,8 @@ class _Conversation:
     def _insists(self, shown: Shown) -> bool:
         """Whether the person tries all the same, who was shown what it may end, and who helps."""
         ui, person = self._ui, self.person
-        lines = ["", ui("act.last-title")]
+        title = "last-title" if shown.is_last_try else "last-unblocking-title"
+        lines = ["", ui(f"act.{title}")]
         if shown.is_last_try:
             lines.append(ui(f"act.last-try.{self.act.value}"))
         if shown.is_last_unblocking:

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TextIO
 
 from diagcps.secret import Secret
 
@@ -29,7 +30,7 @@ _WIDE_SPACES = tuple(space.encode() for space in "\N{NO-BREAK SPACE}\u2007\u2009
 def is_terminal() -> bool:
     """Whether a person is there: what is typed comes from a terminal, what is asked goes to one."""
     return all(
-        stream is not None and not stream.closed and stream.isatty()
+        stream is not None and not stream.closed and _has_a_person(stream)
         for stream in (sys.stdin, sys.stderr)
     )
 
@@ -138,6 +139,14 @@ if sys.platform == "win32":
     _SPECIAL = "\x00\xe0"
     """The first of the two characters of a special key (learn.microsoft.com, _getwch)."""
 
+    def _has_a_person(stream: TextIO) -> bool:
+        """Only a console has a mode: to `isatty` the null device is a terminal as well."""
+        import ctypes
+
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(stream.fileno()))
+        mode = ctypes.c_ulong()
+        return bool(ctypes.WinDLL("kernel32").GetConsoleMode(handle, ctypes.byref(mode)))
+
     def _forget_typed() -> None:
         while msvcrt.kbhit():
             msvcrt.getwch()
@@ -177,6 +186,9 @@ else:
         | termios.ICANON | termios.IEXTEN | termios.ISIG
     )  # fmt: skip
     """Without ISIG no key stops or ends this process while the terminal hides what is typed."""
+
+    def _has_a_person(stream: TextIO) -> bool:
+        return stream.isatty()
 
     def _byte() -> bytes:
         return os.read(sys.stdin.fileno(), 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from diagcps.model import Outcome, Private, Verdict
 from diagcps.remedies import Contact
-from diagcps.report.base import CauseLine, CheckLine, Masked, Report, V
+from diagcps.report.base import CauseLine, CheckLine, Masked, RemedyLine, Report, V
 from diagcps.words import Words
 
 
@@ -58,13 +58,19 @@ def _cause(entry: CauseLine, words: Words) -> Iterator[str]:
         yield f"  {plain(entry.meaning)}"
     yield f"  {words.ui('who')} {words.ui('owner.' + entry.owner)}"
     for remedy in entry.remedies:
-        yield f"  → {remedy.title}"
-        for number, step in enumerate(remedy.steps, 1):
-            yield f"     {number}. {step}"
-        if remedy.contact is not None:
-            yield f"     {contact_line(remedy.contact)}"
-        for link in remedy.links:
-            yield f"     {words.contact(link.id)} : {link.url.removeprefix('mailto:')}"
+        yield from remedy_lines(remedy, remedy.steps, words)
+
+
+def remedy_lines(remedy: RemedyLine, steps: tuple[str, ...], words: Words) -> Iterator[str]:
+    """A remedy with these steps, whom to call and what to open."""
+    yield f"  → {remedy.title}"
+    for number, step in enumerate(steps, 1):
+        yield f"     {number}. {step}"
+    if remedy.contact is not None:
+        yield f"     {contact_line(remedy.contact)}"
+    for link in remedy.links:
+        value = link.url.removeprefix("mailto:")
+        yield f"     {words.ui('field', label=words.contact(link.id), value=value)}"
 
 
 def _check(check: CheckLine[V], words: Words) -> Iterator[str]:

@@ -54,6 +54,8 @@ class ActView:
         if self.desk.step is Step.DONE and conclusion is not None:
             return self.words.ui(f"act.result.{self.act}.{conclusion.result.value}")
         key = _TITLES.get(self.desk.step)
+        if self.desk.step is Step.LAST_TRY and not self.shown.is_last_try:
+            key = "act.last-unblocking-title"
         return self.words.ui(key or f"act.title.{self.act}")
 
     @property
