@@ -45,7 +45,10 @@ inputs() {
     ) 2>/dev/null | sha256sum | cut -d' ' -f1
 }
 
-up_to_date() { [ -f "$dir/stamp" ] && [ "$(cat "$dir/stamp")" = "$(inputs)" ]; }
+up_to_date() {
+    [ -f "$dir/cps_pkcs11.dll" ] && [ -f "$dir/lying_pkcs11.dll" ] &&
+        [ -f "$dir/stamp" ] && [ "$(cat "$dir/stamp")" = "$(inputs)" ]
+}
 
 # pip of this machine, for the other one.
 pip_for_windows() {
@@ -100,11 +103,19 @@ make_pcscd_twin() {
     mv "$twin/bridge.dll.so" "$twin/winscard.dll"
 }
 
+# Libraries by which a test uses the codes of a simulated card: one does, one says that it did.
+make_pkcs11_libraries() {
+    local cc='x86_64-w64-mingw32-gcc -O2 -s -Wall -shared' source=$source_dir/native/cps_pkcs11.c
+    $cc "$source" -o "$1/cps_pkcs11.dll" -lwinscard
+    $cc -DLYING "$source" -o "$1/lying_pkcs11.dll" -lwinscard
+}
+
 build() {
     local prefix_job wheels
     [ ! -d "$dir/prefix" ] || end_prefix
     # Only what an earlier build made is removed, never a folder given by mistake.
-    rm -rf "$dir"/{stamp,python,python-pcscd,prefix,home,winpy,environment} "$dir"/{wheels,native}.*
+    rm -rf "$dir"/{stamp,python,python-pcscd,prefix,home,winpy,environment} "$dir"/*_pkcs11.dll \
+        "$dir"/{wheels,native}.*
     say "building in $dir"
     trap wait EXIT  # a failed step leaves no wineboot behind
     make_prefix & prefix_job=$!
@@ -121,6 +132,7 @@ build() {
         >/dev/null || true
     make_python_files "$dir/python"
     make_pcscd_twin "$dir/python-pcscd"
+    make_pkcs11_libraries "$dir"
     cp "$source_dir/winpy" "$source_dir/environment" "$dir/"
     wait "$prefix_job" || fail "wineboot could not make a prefix"
 }

@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
+from .console import Console
+
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parent.parent
 BUILD = HERE / "build.sh"
@@ -147,8 +149,15 @@ class WindowsPython:
         `cards` is the socket of the pcscd whose readers Windows shows; without it Wine's own
         winscard.dll answers, which has none.
         """
-        command = [str(self._place / "winpy"), *(("--pcscd",) if cards else ()), *arguments]
-        return Program(command, self._environment(cards), self._place / "home")
+        return Program(
+            self._command(arguments, cards), self._environment(cards), self._place / "home"
+        )
+
+    def console(self, *arguments: str, cards: Path | None = None) -> Console:
+        """Starts Python in a console; see `start`."""
+        return Console(
+            self._command(arguments, cards), self._environment(cards), self._place / "home"
+        )
 
     def run(
         self, *arguments: str, cards: Path | None = None, timeout_s: float = START_S
@@ -161,6 +170,9 @@ class WindowsPython:
     def end(self) -> None:
         """Ends what still runs of this Windows, and returns when nothing is left."""
         subprocess.run([self._place / "winpy", "--end"], check=True, timeout=30)
+
+    def _command(self, arguments: Sequence[str], cards: Path | None) -> list[str]:
+        return [str(self._place / "winpy"), *(("--pcscd",) if cards else ()), *arguments]
 
     def _environment(self, cards: Path | None) -> dict[str, str]:
         """The caller's environment without what would steer either Python or the product."""
