@@ -173,7 +173,7 @@ const panel = document.querySelector("#act");
 let sending = false;
 
 function showAct({ html, state }) {
-  if (panel.dataset.state === state) {
+  if (!isNewer(state, panel.dataset.state)) {
     return;
   }
   const typed = new Map([...panel.querySelectorAll(".code")].map(({ id, value }) => [id, value]));
@@ -190,6 +190,17 @@ function showAct({ html, state }) {
   } else if (!title && wasThere) {
     document.querySelector("#result").focus();
   }
+}
+
+// A state begins with two numbers that only grow. An answer and the stream may overtake each other.
+function isNewer(state, shown) {
+  const [opened, turn] = numbers(state);
+  const [openedThen, turnThen] = numbers(shown);
+  return opened > openedThen || (opened === openedThen && turn > turnThen);
+}
+
+function numbers(state) {
+  return state ? state.split("-").map(Number) : [-1, -1];
 }
 
 document.addEventListener("submit", async (event) => {

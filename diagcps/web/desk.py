@@ -101,7 +101,10 @@ class Desk:
 
     @property
     def state(self) -> str:
-        """What a form of the present step carries: it is good for this step, once."""
+        """What a form of the present step carries: it is good for this step, once.
+
+        Two numbers that only grow come first, by which a page tells the older of two.
+        """
         step = self.step
         return f"{self._opened}-{self._turn}-{step.value if step else 'none'}"
 
@@ -134,8 +137,8 @@ class Desk:
     def refuse(self, notice: str) -> None:
         """Does nothing but say why, by the key of a word."""
         if self.act is not None:
+            self._show_next()
             self.notice = notice
-            self._changed()
 
     def close(self) -> None:
         """Leaves the desk, unless an act is under way."""
@@ -160,7 +163,6 @@ class Desk:
         self._begin(self.act)
         if was_shown:
             self.notice = "changed"
-        self._changed()
 
     def submit(self, fields: Fields, done: Callable[[], None]) -> None:
         """Does the act with the codes of the form, once they are in order; else says why not.

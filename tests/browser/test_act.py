@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from diagcps.card.simulator import vpcd
 from diagcps.card.simulator.base import Plastic, SimulatedCard
@@ -208,6 +208,25 @@ async def test_second_tab_follows_and_shows_the_result(scenario: OpenScenario) -
     await fill(page)
     await page.keyboard.press("Enter")
     await sees_step(other, "done")
+    await sees_step(page, "done")
+
+
+async def test_answer_that_the_stream_has_overtaken_changes_nothing(scenario: OpenScenario) -> None:
+    page = await scenario("pin-blocked")
+    await run(page, NOT_READY)
+    await press(page, "open-unblock", "letter")
+    await press(page, "go-on", "form")
+    await fill(page)
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await sees_step(page, "done")
+        await route.fulfill(response=answer)
+
+    await page.route("**/act", late)
+    async with page.expect_response("**/act"):
+        await page.keyboard.press("Enter")
+    await page.wait_for_timeout(300)
     await sees_step(page, "done")
 
 

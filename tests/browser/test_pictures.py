@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.async_api import Page, ViewportSize, expect
+from playwright.async_api import Locator, Page, ViewportSize, expect
 
 from diagcps.scenario import names
 
+from .act import PUK, fill, press, sees_step, title
 from .agent import CHECKOUT, SlowQuestion
 from .conftest import OpenScenario, OpenTab, StartAgent, Workstation
 from .page import judged, open_all_details, result, sees_outcome, start, switch_language
+from .test_act import STEPS
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -57,15 +59,19 @@ def different_rows(png: bytes) -> int:
     return len({pixels[at : at + row] for at in range(0, len(pixels), row)})
 
 
-async def take(page: Page, name: str) -> None:
-    """Takes the pictures of the page as it stands, in both schemes and widths."""
+async def take(page: Page, name: str, top: Locator | None = None) -> None:
+    """Takes the pictures of the page as it stands, in both schemes and widths.
+
+    `top` is the heading that must be in sight; the page's own unless an act stands above it.
+    """
+    top = page.get_by_role("heading", level=1) if top is None else top
     language = await page.locator("html").get_attribute("lang")
     for scheme in SCHEMES:
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for width, size in WIDTHS.items():
             await page.set_viewport_size(size)
             await page.evaluate("scrollTo(0, 0)")
-            await expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
+            await expect(top).to_be_in_viewport(ratio=1)
             path = FOLDER / f"{name}-{language}-{scheme}-{width}.png"
             picture = await page.screenshot(path=path, full_page=True, animations="disabled")
             assert different_rows(picture) >= FEWEST_ROWS, path
@@ -85,6 +91,35 @@ async def test_picture_of_the_result_shows_its_verdict(scenario: OpenScenario, n
         await switch_language(page, language)
         await expect(result(page)).to_be_visible()
         await take(page, name)
+
+
+@pytest.mark.parametrize(("name", "way"), STEPS)
+async def test_picture_of_a_step_of_an_act(
+    scenario: OpenScenario, name: str, way: list[tuple[str, str]]
+) -> None:
+    page = await scenario(name)
+    await judged(page)
+    for do, step in way:
+        await press(page, do, step)
+    for language in LANGUAGES:
+        await switch_language(page, language)
+        await take(page, f"_act-{name}-{way[0][0].removeprefix('open-')}-{way[-1][1]}", title(page))
+
+
+@pytest.mark.parametrize(("given", "result"), [(PUK, "done"), ("87654321", "wrong")])
+async def test_picture_of_the_result_of_an_act(
+    scenario: OpenScenario, given: str, result: str
+) -> None:
+    page = await scenario("pin-blocked")
+    await judged(page)
+    await press(page, "open-unblock", "letter")
+    await press(page, "go-on", "form")
+    await fill(page, given)
+    await page.keyboard.press("Enter")
+    await sees_step(page, "done")
+    for language in LANGUAGES:
+        await switch_language(page, language)
+        await take(page, f"_act-result-{result}", title(page))
 
 
 async def test_picture_of_open_details(scenario: OpenScenario) -> None:
