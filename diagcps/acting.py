@@ -14,7 +14,7 @@ from diagcps.card.act import Act, Codes, Course, Middleware, Order, Proof
 from diagcps.card.atr import CardKind, recognise
 from diagcps.card.identifiers import names_serial
 from diagcps.card.new_code import Limits
-from diagcps.card.sequence import LOGIN_REQUIRED
+from diagcps.card.sequence import LOGIN_REQUIRED, USUAL_TRIES
 from diagcps.check import Trigger
 from diagcps.facts import (
     AuthenticationCertificates,
@@ -40,6 +40,9 @@ LAST = 1
 _CONTACTLESS = CardKind.CPS_CONTACTLESS
 _PIN_LOCKED = 0x40000
 """CKF_USER_PIN_LOCKED (PKCS#11 2.20, CK_TOKEN_INFO)."""
+_OPENSC = "OpenSC"
+"""What its description begins with. C_InitPIN of 0.23 sets no code of a card in any configuration,
+and C_Login has used up an unblocking by then (measured)."""
 _REFUSALS = frozenset({0x20, 0x21, 0x54, 0xA0, 0xA1, 0xA2, 0xA4, 0x101})
 """CKR_DATA_INVALID, _DATA_LEN_RANGE, _FUNCTION_NOT_SUPPORTED, _PIN_INCORRECT, _PIN_INVALID,
 _PIN_LEN_RANGE, _PIN_LOCKED, _USER_NOT_LOGGED_IN."""
@@ -51,12 +54,14 @@ class Closed(Enum):
     NO_CARD = "no-card"
     SEVERAL_CARDS = "several-cards"
     UNREAD = "unread"
-    """Its serial number or its counters could not be read."""
+    """Its serial number or its counters could not be read; of a trial, its certificate."""
     CODE_IN_USE = "code-in-use"
     """A program has just presented the code: the card does not say how many tries are left."""
     NO_LIBRARY = "no-library"
     NOT_SHOWN = "not-shown"
     """The library does not show the card, or does not open it."""
+    CANNOT_UNBLOCK = "cannot-unblock"
+    """The library would use up an unblocking, and could then set no code."""
     PIN_BLOCKED = "pin-blocked"
     PUK_BLOCKED = "puk-blocked"
     """The code de déblocage has no try left, or was used as often as the card allows."""
@@ -83,9 +88,24 @@ class Shown:
         return _left(self.order.puk if self.order.act is Act.UNBLOCK else self.order.pin)
 
     @property
+    def is_last(self) -> bool:
+        """The person is to stop, and to confirm a second time."""
+        return self.is_last_try or self.is_last_unblocking
+
+    @property
     def is_last_try(self) -> bool:
         """A wrong code would block for good what this act needs."""
         return self.left == LAST
+
+    @property
+    def has_way_back(self) -> bool:
+        """Were the code porteur blocked, the code de déblocage could still unblock it."""
+        return self.order.act is not Act.UNBLOCK and _may_unblock(self.order.puk)
+
+    @property
+    def of_establishment(self) -> bool:
+        """The card is one of those that an establishment's mandataire looks after, through TOM."""
+        return self.family in _OF_ESTABLISHMENTS
 
     @property
     def is_last_unblocking(self) -> bool:
@@ -96,7 +116,7 @@ class Shown:
 def prepare(act: Act, facts: Facts) -> Shown | Closed:
     """What to show before `act`, or why it cannot be offered, from facts that were read."""
     states = _fact(facts, CardStates)
-    cards = [c for c in (states.cards if states else ()) if recognise(c.atr) is not _CONTACTLESS]
+    cards = _in_slots(states)
     if not cards:
         return Closed.NO_CARD
     if len({card.serial for card in cards}) > 1:
@@ -113,7 +133,11 @@ def prepare(act: Act, facts: Facts) -> Shown | Closed:
     closed = _kept_closed(act, card.pin, card.puk)
     if closed is not None:
         return closed
+    if act is Act.UNBLOCK and _OPENSC in library.description:
+        return Closed.CANNOT_UNBLOCK
     certificate = _certificate(facts, card)
+    if act is Act.TRY and certificate is None:
+        return Closed.UNREAD  # nothing could be proven
     return Shown(
         order=Order(
             act=act,
@@ -143,14 +167,19 @@ def _running(facts: Facts, *kinds: ProgramKind) -> tuple[str, ...]:
 def _kept_closed(act: Act, pin: Code, puk: Code | None) -> Closed | None:
     """What the counters forbid."""
     if act is Act.UNBLOCK:
-        if puk is None or puk.left == 0 or puk.uses_left == 0:
+        if not _may_unblock(puk):
             return Closed.PUK_BLOCKED
-        return Closed.CODE_IN_USE if puk.left is None else None
+        return Closed.CODE_IN_USE if _left(puk) is None else None
     if pin.left is None:
         return Closed.CODE_IN_USE
     if pin.left == 0:
         return Closed.PIN_BLOCKED
     return Closed.LAST_TRY if act is Act.TRY and pin.left <= LAST else None
+
+
+def _may_unblock(puk: Code | None) -> bool:
+    """The code de déblocage has a try and a use left, as far as the card tells."""
+    return puk is not None and puk.left != 0 and puk.uses_left != 0
 
 
 def cause_of(closed: Closed, facts: Facts) -> CauseId | None:
@@ -167,6 +196,7 @@ _CAUSES = {
     Closed.SEVERAL_CARDS: CauseId("card.several"),
     Closed.UNREAD: CauseId("card.unreadable"),
     Closed.NO_LIBRARY: CauseId("middleware.absent"),
+    Closed.CANNOT_UNBLOCK: CauseId("middleware.absent"),
     Closed.NOT_SHOWN: CauseId("middleware.card-not-seen"),
     Closed.PIN_BLOCKED: CauseId("pin.blocked"),
     Closed.LAST_TRY: CauseId("pin.last-try"),
@@ -208,8 +238,9 @@ class Result(Enum):
     """It was wrong, and no try is left."""
     NEW_REFUSED = "new-refused"
     """It was right; the card did not take the new code, and is blocked as before."""
-    FORMER_HOLDS = "former-holds"
-    """It was right; the card did not take the new code, and the former one still holds."""
+    NOT_SET = "not-set"
+    """The card is not blocked, and did not take the new code. After a change the former one holds;
+    after an unblocking no code is sure: a library may have set one of its own meanwhile."""
     REFUSED = "refused"
     """The card, or its library, refused; no try is gone."""
     NOT_BEGUN = "not-begun"
@@ -258,7 +289,8 @@ async def perform(runner: Runner, middleware: Middleware, shown: Shown, codes: C
             course = await middleware.carry_out(shown.order, codes)
     finally:
         codes.wipe()
-    await runner.refresh(Trigger.PCSC)
+    if await runner.refresh(Trigger.PCSC) is None:
+        return lost(shown)  # nothing was read since
     return conclude(shown, course, runner.facts)
 
 
@@ -279,8 +311,7 @@ def conclude(shown: Shown, course: Course, facts: Facts) -> Conclusion:
     """What is known after `course`, from what was read of the card since."""
     states, library = _fact(facts, CardStates), _fact(facts, Library)
     serial = shown.order.serial
-    same = [c for c in (states.cards if states else ()) if c.serial == serial]
-    card = same[0] if same else None
+    card = next((c for c in _in_slots(states) if c.serial == serial), None)
     token = _token(library, serial) if library else None
     proven = course.proof is not None and _verifies(course.proof, shown.order)
     return Conclusion(
@@ -304,50 +335,59 @@ def _result(
         return Result.UNKNOWN
     lost = _lost_try(order, card)
     if proven and not lost:
-        # Both readings must agree with the signature before anything is called done.
+        # Nothing is called done against what either reading says.
         locked = card.pin.left == 0 or (token is not None and token.flags & _PIN_LOCKED)
         return Result.UNKNOWN if locked else Result.DONE
     match order.act:
         case Act.UNBLOCK:
             return _after_unblocking(order, course, card, lost=lost)
         case Act.CHANGE:
-            return _after_change(course, card, lost=lost)
+            return _after_change(order, course, card.pin, lost=lost)
         case Act.TRY:
-            if lost:
-                return _of_wrong_code(card.pin)
-            # Once the code was taken, what fails is the signature.
-            refused = course.calls[-1].name == "C_Login" and _is_refused(course)
-            return Result.REFUSED if refused else Result.UNPROVEN
+            return _after_trial(course, card.pin, lost=lost)
 
 
 def _after_unblocking(order: Order, course: Course, card: CardState, *, lost: bool) -> Result:
-    assert card.pin is not None  # noqa: S101 (the caller has looked)
+    pin, puk = card.pin, card.puk
+    if pin is None or puk is None:
+        return Result.UNKNOWN  # whether a try is gone is not known
     if lost:
-        return _of_wrong_code(card.puk)
-    if order.pin.left == 0 and card.pin.left == 0:
-        # A card that counts the uses of the code de déblocage tells that it took it; what the
-        # library says of that is no evidence.
-        used = _less(_uses(card.puk), _uses(order.puk))
+        return _of_wrong_code(puk)
+    # A card that counts the uses of the code de déblocage tells that it took it; what the library
+    # says of that is no evidence.
+    used = _less(_uses(puk), _uses(order.puk))
+    if order.pin.left == 0 and pin.left == 0:
         return Result.NEW_REFUSED if used else Result.REFUSED
-    if card.pin.left == 0:
+    if pin.left == 0:
         return Result.UNKNOWN
     if not _was_called(course, "C_InitPIN"):
-        # The card alone tells, and only so much.
-        return Result.REFUSED if card.pin == order.pin else Result.UNPROVEN
+        # The new code was never handed over; the card alone tells whether it was unblocked.
+        return Result.NOT_SET if used or pin != order.pin else Result.REFUSED
     if course.calls[-1].name == "C_InitPIN" and _is_refused(course):
-        return Result.FORMER_HOLDS
-    return _without_proof(course, card.pin)
+        return Result.NOT_SET
+    return _without_proof(order, course, pin)
 
 
-def _after_change(course: Course, card: CardState, *, lost: bool) -> Result:
-    assert card.pin is not None  # noqa: S101 (the caller has looked)
-    code = course.code_of("C_SetPIN")
-    if code == 0:
-        return _without_proof(course, card.pin)
+def _after_change(order: Order, course: Course, pin: Code, *, lost: bool) -> Result:
+    if course.code_of("C_SetPIN") == 0:
+        return _without_proof(order, course, pin)
     if lost:
-        return _of_wrong_code(card.pin)
+        return _of_wrong_code(pin) if _is_wrong(course) else Result.UNKNOWN
     refused = _is_refused(course) or not _was_called(course, "C_SetPIN")
     return Result.REFUSED if refused else Result.UNPROVEN
+
+
+def _after_trial(course: Course, pin: Code, *, lost: bool) -> Result:
+    if lost:
+        return _of_wrong_code(pin) if _is_wrong(course) else Result.UNKNOWN
+    # Once the code was taken, what fails is the signature.
+    refused = course.calls[-1].name == "C_Login" and _is_refused(course)
+    return Result.REFUSED if refused else Result.UNPROVEN
+
+
+def _is_wrong(course: Course) -> bool:
+    """The code that was presented first was not taken: the try that is gone is that one's."""
+    return course.calls[0].code != 0
 
 
 def _was_called(course: Course, name: str) -> bool:
@@ -361,16 +401,15 @@ def _is_refused(course: Course) -> bool:
     return course.calls[-1].code in _REFUSALS
 
 
-def _without_proof(course: Course, pin: Code) -> Result:
+def _without_proof(order: Order, course: Course, pin: Code) -> Result:
     """The library set a new code, as it says, and the card did not sign with it."""
-    presented = course.calls[-1].name == "C_Login" and _is_refused(course)
-    if presented and pin.left is not None and pin.left < (pin.most or _USUAL_TRIES):
-        return Result.FORMER_HOLDS if pin.left else Result.UNKNOWN
-    return Result.UNPROVEN
-
-
-_USUAL_TRIES = 3
-"""Where the card does not say: three wrong codes block it (ANS; Cryptolib CPS 5.2.2, CPS4)."""
+    if pin.left == 0:
+        return Result.UNKNOWN  # another program used up its tries since
+    is_full = pin.left is None or pin.left >= (pin.most or USUAL_TRIES)
+    if course.calls[-1].name == "C_Login" and _is_refused(course) and not is_full:
+        return Result.NOT_SET
+    # A code that is set has all its tries: one that has not was not, and was not presented either.
+    return Result.REFUSED if pin == order.pin and not is_full else Result.UNPROVEN
 
 
 def _of_wrong_code(code: Code | None) -> Result:
@@ -404,6 +443,11 @@ def _verifies(proof: Proof, order: Order) -> bool:
     return wanted is not None and has_signed(
         wanted.value, proof.certificate, proof.signature, proof.challenge
     )
+
+
+def _in_slots(states: CardStates | None) -> list[CardState]:
+    """The cards that are not read without contact."""
+    return [c for c in (states.cards if states else ()) if recognise(c.atr) is not _CONTACTLESS]
 
 
 def _token(library: Library, serial: Private) -> LibraryToken | None:

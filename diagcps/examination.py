@@ -32,7 +32,8 @@ from diagcps.runner import Runner
 from diagcps.words import Words
 
 if TYPE_CHECKING:
-    from diagcps.card.act import Middleware
+    from diagcps.acting import Closed, Shown
+    from diagcps.card.act import Act, Middleware
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +73,17 @@ class Examination:
 
     @property
     def acts(self) -> bool:
-        """Codes of the card can be used here: not on a saved workstation."""
+        """The page offers acts with a code, if only to say why one is closed: a saved workstation
+        has no card."""
         return self.moment is None
+
+    def offer(self, act: Act) -> Shown | Closed:
+        """What to show before `act`, or why it is closed, from what was read last."""
+        from diagcps import acting  # it takes longer to import than the page to open
+
+        if self.middleware is None:
+            return acting.Closed.NO_LIBRARY
+        return acting.prepare(act, self.runner.facts)
 
     def remedy_line(self, id_: RemedyId, words: Words) -> RemedyLine:
         """One remedy in words."""

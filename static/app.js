@@ -176,7 +176,10 @@ function showAct({ html, state }) {
   if (!isNewer(state, panel.dataset.state)) {
     return;
   }
-  const typed = new Map([...panel.querySelectorAll(".code")].map(({ id, value }) => [id, value]));
+  // Only in a form of the same act on the same card: a code typed for one is no code for another.
+  const isSameForm = numbers(state)[0] === numbers(panel.dataset.state)[0];
+  const codes = isSameForm ? [...panel.querySelectorAll(".code")] : [];
+  const typed = new Map(codes.map(({ id, value }) => [id, value]));
   const wasThere = panel.contains(document.activeElement) || !panel.firstElementChild;
   panel.dataset.state = state;
   panel.replaceChildren(fragment(html));

@@ -263,7 +263,7 @@ OF_CPS3 = {
         PUK, Result.NEW_REFUSED, (0, 3, 24), None, refuses=("2C:6985",)
     ),
     "the new code is refused by a card that works": unblocking(
-        PUK, Result.FORMER_HOLDS, (2, 3, 24), PIN, refuses=("2C:6985",), pin_left=2
+        PUK, Result.NOT_SET, (2, 3, 24), PIN, refuses=("2C:6985",), pin_left=2
     ),
     "the code that unblocks is refused": unblocking(
         PUK, Result.REFUSED, (0, 3, 25), None, refuses=("20:6985",)
@@ -283,20 +283,20 @@ OF_CPS3 = {
 OF_CPS4 = {
     "unblocking is refused": unblocking(PUK, Result.REFUSED, (0, 3, 0), None, refuses=("2C:6983",)),
     "the new code is refused": unblocking(
-        PUK, Result.FORMER_HOLDS, (3, 3, 0), PIN, refuses=("24:6983",)
+        PUK, Result.NOT_SET, (3, 3, 0), PIN, refuses=("24:6983",)
     ),
     "the change is refused": changing(PIN, Result.REFUSED, (3, 3, 0), PIN, refuses=("24:6983",)),
     "changed and nothing signed": changing(
         PIN, Result.UNPROVEN, (3, 3, 0), NEW, refuses=("2A:6985",)
     ),
     "both refused and called done, one try left": unblocking(
-        PUK, Result.UNPROVEN, (1, 3, 0), PIN, refuses=("2C:6985", "24:6985"), pin_left=1
+        PUK, Result.REFUSED, (1, 3, 0), PIN, refuses=("2C:6985", "24:6985"), pin_left=1
     ),
     "both refused and called done, two tries left": unblocking(
-        PUK, Result.FORMER_HOLDS, (1, 3, 0), PIN, refuses=("2C:6985", "24:6985"), pin_left=2
+        PUK, Result.REFUSED, (2, 3, 0), PIN, refuses=("2C:6985", "24:6985"), pin_left=2
     ),
     "unblocked in vain and called done": unblocking(
-        PUK, Result.FORMER_HOLDS, (2, 3, 0), PIN, refuses=("24:6985",), pin_left=1
+        PUK, Result.NOT_SET, (2, 3, 0), PIN, refuses=("24:6985",), pin_left=1
     ),
 }
 TABLE = [
@@ -335,9 +335,9 @@ async def test_what_was_read_afterwards_is_told(model: str, row: Row) -> None:
 LYING = {
     (Act.UNBLOCK, "20"): (Result.REFUSED, (0, 3), None),
     (Act.UNBLOCK, "2C"): (Result.REFUSED, (0, 3), None),
-    (Act.UNBLOCK, "24"): (Result.FORMER_HOLDS, (2, 3), PIN),
+    (Act.UNBLOCK, "24"): (Result.NOT_SET, (2, 3), PIN),
     (Act.CHANGE, "20"): (Result.UNPROVEN, (3, 3), PIN),
-    (Act.CHANGE, "24"): (Result.FORMER_HOLDS, (2, 3), PIN),
+    (Act.CHANGE, "24"): (Result.NOT_SET, (2, 3), PIN),
     (Act.TRY, "20"): (Result.UNPROVEN, (3, 3), PIN),
 }
 """A library that calls every refusal of a CPS4 a success: what is said, and what is true."""
@@ -629,10 +629,14 @@ def facts_of(*cards: CardState, shown: Library | None = None, **more: Any) -> di
     """What was read of these cards, and of the library."""
     found: dict[type, Any] = {CardStates: CardStates(cards=cards)}
     found[Library] = shown or library(token(), state=LibraryState.READ)
+    found[AuthenticationCertificates] = AuthenticationCertificates(
+        cards=(builders.step(builders.certificate()),)
+    )
     return {**found, **{type(fact): fact for fact in more.values()}}
 
 
 OTHER = card_state(serial="00000002", slot_name="Another")
+NO_CERTIFICATES = AuthenticationCertificates(cards=())
 CLOSED: list[tuple[Act, Mapping[type, Any], Closed]] = [
     (Act.UNBLOCK, {}, Closed.NO_CARD),
     (Act.TRY, facts_of(), Closed.NO_CARD),
@@ -663,6 +667,15 @@ CLOSED: list[tuple[Act, Mapping[type, Any], Closed]] = [
     (Act.UNBLOCK, facts_of(card_state(**codes(puk=0))), Closed.PUK_BLOCKED),
     (Act.UNBLOCK, facts_of(card_state(**codes(uses=0))), Closed.PUK_BLOCKED),
     (Act.TRY, facts_of(card_state(**codes(pin=1))), Closed.LAST_TRY),
+    (Act.TRY, facts_of(card_state(), certificates=NO_CERTIFICATES), Closed.UNREAD),
+    (
+        Act.UNBLOCK,
+        facts_of(
+            card_state(),
+            shown=replace(library(token()), description="OpenSC smartcard framework"),
+        ),
+        Closed.CANNOT_UNBLOCK,
+    ),
 ]
 
 
@@ -736,7 +749,8 @@ def test_the_order_is_bound_to_the_card_that_is_shown() -> None:
     found = shown(Act.CHANGE).order
     assert (found.serial, found.slot, found.atr) == (state.serial, state.slot, state.atr)
     assert (found.pin, found.puk) == (state.pin, state.puk)
-    assert (found.library.value, found.certificate) == ("/lib/p11.so", None)
+    assert found.library.value == "/lib/p11.so"
+    assert found.certificate == builders.certificate().fingerprint
 
 
 def test_the_card_is_shown_with_its_holder_and_its_kind() -> None:
@@ -746,7 +760,9 @@ def test_the_card_is_shown_with_its_holder_and_its_kind() -> None:
     assert isinstance(found, Shown)
     assert (found.family, found.holder) == (Family.CPE, mine.holder)
     assert found.order.certificate == mine.fingerprint
-    assert (shown(Act.TRY).family, shown(Act.TRY).holder) == (Family.UNKNOWN, None)
+    bare = prepare(Act.CHANGE, facts_of(card_state(), certificates=NO_CERTIFICATES))
+    assert isinstance(bare, Shown)
+    assert (bare.family, bare.holder, bare.order.certificate) == (Family.UNKNOWN, None, None)
 
 
 @pytest.mark.parametrize(
@@ -800,7 +816,7 @@ LOGIN = Call(name="C_Login", code=0)
 HALF_WAY = [
     (Act.UNBLOCK, Call(name="C_InitPIN", code=None), Result.UNPROVEN),
     (Act.UNBLOCK, Call(name="C_InitPIN", code=GENERAL_ERROR), Result.UNPROVEN),
-    (Act.UNBLOCK, Call(name="C_InitPIN", code=0xA4), Result.FORMER_HOLDS),
+    (Act.UNBLOCK, Call(name="C_InitPIN", code=0xA4), Result.NOT_SET),
     (Act.UNBLOCK, LOGIN, Result.REFUSED),
     (Act.CHANGE, Call(name="C_SetPIN", code=None), Result.UNPROVEN),
     (Act.CHANGE, Call(name="C_SetPIN", code=GENERAL_ERROR), Result.UNPROVEN),
@@ -825,3 +841,47 @@ def test_a_card_that_counts_less_than_nothing_explains_is_unknown() -> None:
     assert concluded(Act.CHANGE, {}, card_state(pin=None), login, setting) is Result.UNKNOWN
     refused = Call(name="C_Login", code=0xA0)
     assert concluded(Act.CHANGE, {}, blocked, login, setting, refused) is Result.UNKNOWN
+
+
+def test_a_code_that_others_blocked_after_it_was_set_is_not_said_to_be_open() -> None:
+    calls = (LOGIN, Call(name="C_SetPIN", code=0))
+    assert concluded(Act.CHANGE, {}, card_state(**codes(pin=0)), *calls) is Result.UNKNOWN
+
+
+def test_a_try_that_another_program_took_is_not_said_to_be_a_wrong_code() -> None:
+    after = card_state(**codes(pin=2))
+    signing = Call(name="C_Sign", code=0x101)
+    assert concluded(Act.TRY, {}, after, LOGIN, signing) is Result.UNKNOWN
+    setting = Call(name="C_SetPIN", code=0xA2)
+    assert concluded(Act.CHANGE, {}, after, LOGIN, setting) is Result.UNKNOWN
+
+
+def test_tries_that_could_not_be_read_are_not_said_to_be_all_there() -> None:
+    refused = Call(name="C_Login", code=0xA0)
+    after = card_state(puk=None, pin=codes(pin=0)["pin"])
+    assert concluded(Act.UNBLOCK, {"pin": 0}, after, refused) is Result.UNKNOWN
+
+
+def test_a_card_that_was_unblocked_without_the_new_code_is_said_to_lack_it() -> None:
+    opened = card_state()
+    assert concluded(Act.UNBLOCK, {"pin": 0}, opened, LOGIN) is Result.NOT_SET
+    used = card_state(**codes(uses=24))
+    assert concluded(Act.UNBLOCK, {}, used, LOGIN) is Result.NOT_SET
+
+
+async def test_without_a_reading_since_nothing_is_known() -> None:
+    """A run that failed leaves no diagnosis, and so nothing that is read again."""
+    subject = await desk("cps3")
+    found, held = subject.shown(Act.CHANGE), codes_for(Act.CHANGE)
+    subject.examined.runner.diagnosis = None
+    conclusion = await perform(subject.examined.runner, subject.middleware, found, held)
+    assert conclusion.result is Result.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("counted", "back"), [({}, True), ({"puk": 0}, False), ({"uses": 0}, False)]
+)
+def test_whether_a_blocked_code_could_be_unblocked_is_told(
+    counted: dict[str, int], back: bool
+) -> None:
+    assert shown(Act.CHANGE, **counted).has_way_back is back

@@ -18,6 +18,8 @@ UNBLOCKING_DIGITS = 8
 USUAL_DIGITS = 4
 SHORTEST, LONGEST = 4, 8
 _ZERO, _NINE = b"09"
+SPACES = (b" ", b"\t", *(space.encode() for space in "\N{NO-BREAK SPACE}\u2007\u2009\u202f"))
+"""What may stand between the groups of digits of a code that is pasted."""
 
 
 class Flaw(Enum):
@@ -61,6 +63,24 @@ class Limits:
         most = min(longest or LONGEST, LONGEST)
         least = max(shortest or SHORTEST, SHORTEST)
         return cls(shortest=least, longest=most) if least <= most else cls()
+
+
+def without_spaces(code: Secret) -> Secret:
+    """A code that was pasted, without the spaces between its digits; nothing else is put right.
+
+    The other one is the caller's to wipe.
+    """
+    given = code.reveal()
+    kept = bytearray(len(given))
+    place = length = 0
+    while place < len(given):
+        space = next((s for s in SPACES if given.startswith(s, place)), b"")
+        if not space:
+            kept[length] = given[place]
+            length += 1
+        place += len(space) or 1
+    with Secret(kept), memoryview(kept) as whole:
+        return Secret(bytearray(whole[:length]))
 
 
 def flaws_of_unblocking(code: Secret) -> tuple[Flaw, ...]:

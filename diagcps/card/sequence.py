@@ -30,6 +30,8 @@ LOGIN_REQUIRED = 0x04
 _CHALLENGE_BYTES = 32
 _SHA256 = bytes.fromhex("3031300D060960864801650304020105000420")
 """What stands before a SHA-256 in a DigestInfo (RFC 8017, 9.2, note 1)."""
+USUAL_TRIES = 3
+"""Where the card does not say: three wrong codes block it (ANS; Cryptolib CPS 5.2.2, CPS4)."""
 _ENOUGH_TRIES = 2
 """A new code is presented once to prove it: never as the last try."""
 
@@ -111,13 +113,15 @@ class Sequence:
             session.log_out()
 
     def _may_be_presented(self) -> bool:
-        """Whether the new code may be presented: it cannot block what has just been set."""
+        """Whether the new code may be presented: a code that was set has all its tries again, and
+        one that has not would be refused for nothing."""
         try:
             pin = self.read().pin
         except Stop:
             return False
         # A card that does not say how many are left has just accepted the code: all are left.
-        return pin is not None and (pin.left is None or pin.left >= _ENOUGH_TRIES)
+        least = max(_ENOUGH_TRIES, (pin and pin.most) or USUAL_TRIES)
+        return pin is not None and (pin.left is None or pin.left >= least)
 
     def _prove(self, session: CodeSession, code: Secret) -> None:
         """Presents the code once and has a challenge signed that nobody could foresee."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
+from diagcps.card.new_code import SPACES
 from diagcps.secret import Secret
 
 MOST = 64
@@ -23,8 +24,6 @@ _BACKSPACES, _ENTER = (0x08, _DELETE), b"\r\n"
 _SPACE = 0x20
 _FINAL = 0x40
 """The least last byte of an escape sequence (ECMA-48, 5.4)."""
-_WIDE_SPACES = tuple(space.encode() for space in "\N{NO-BREAK SPACE}\u2007\u2009\u202f")
-"""What may stand between the groups of digits of a code that is pasted."""
 
 
 def is_terminal() -> bool:
@@ -122,7 +121,7 @@ class _Typed:
                 return
 
     def _drop_space(self) -> None:
-        for space in _WIDE_SPACES:
+        for space in SPACES:
             if self._buffer.endswith(space, 0, self._length):
                 self._erase()
 

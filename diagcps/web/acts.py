@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from diagcps.act_words import Row, card_rows, known_rows
 from diagcps.acting import Closed, Shown, cause_of, people_who_help, ways_to_the_codes
 from diagcps.card.act import Act
-from diagcps.card.new_code import ADVISED_AGAINST, USUAL_DIGITS
+from diagcps.card.new_code import ADVISED_AGAINST, USUAL_DIGITS, without_spaces
 from diagcps.examination import Examination
-from diagcps.facts import Family
 from diagcps.report.base import CauseLine, RemedyLine
 from diagcps.secret import Secret
 from diagcps.web.agent import Agent
@@ -18,9 +18,6 @@ from diagcps.web.desk import Desk, Step
 from diagcps.web.pages import may_act
 from diagcps.web.security import Refused
 from diagcps.words import Words
-
-_OF_ESTABLISHMENTS = (Family.CPE, Family.CPA)
-_SPACES = (b" ", b"\t", "\u00a0".encode(), "\u202f".encode())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +36,9 @@ class ActView:
     @property
     def act(self) -> str:
         """The act, as its words are called."""
-        return self.desk.act.value if self.desk.act else ""
+        conclusion = self.desk.conclusion
+        act = self.desk.act if conclusion is None else conclusion.shown.order.act
+        return act.value if act else ""
 
     @property
     def shown(self) -> Shown:
@@ -103,7 +102,7 @@ class ActView:
     @property
     def of_establishment(self) -> bool:
         """The card is one of those that an establishment's mandataire looks after."""
-        return self.shown.family in _OF_ESTABLISHMENTS
+        return self.shown.of_establishment
 
     @property
     def last(self) -> str:
@@ -114,7 +113,7 @@ class ActView:
     @property
     def is_last(self) -> bool:
         """The form asks for a second confirmation."""
-        return self.shown.is_last_try or self.shown.is_last_unblocking
+        return self.shown.is_last
 
     @property
     def takes_long_codes(self) -> bool:
@@ -180,17 +179,19 @@ _TITLES: Mapping[Step | None, str] = {
 
 async def take(agent: Agent, fields: Mapping[str, Secret]) -> None:
     """Does what a form of the page asks for. Raises Refused for what is none of its forms."""
+    if agent.stopping.is_set():
+        raise Refused(503, "stopping")
     desk = agent.desk
     do = _word(fields, "do")
-    if do == "close":
-        desk.close()
-    elif do.startswith("open-"):
+    if do.startswith("open-"):
         if not may_act(agent.examination):
             raise Refused(400, "malformed")
         await desk.open(_act(do.removeprefix("open-")))
     elif _word(fields, "state") != desk.state:
         # It came twice, from an older page, or after the card was exchanged.
         desk.refuse("busy" if desk.doing else "used")
+    elif do == "close":
+        desk.close()
     elif do == "go-on":
         desk.go_on()
     elif do == "no-letter":
@@ -198,25 +199,18 @@ async def take(agent: Agent, fields: Mapping[str, Secret]) -> None:
     elif do == "look-again":
         await desk.look_again()
     elif do == "submit" and desk.step is Step.FORM:
-        _submit(agent, fields)
+        await _submit(agent, fields)
     else:
         raise Refused(400, "malformed")
 
 
-def _submit(agent: Agent, fields: Mapping[str, Secret]) -> None:
+async def _submit(agent: Agent, fields: Mapping[str, Secret]) -> None:
     needed = ("given",) if agent.desk.act is Act.TRY else ("given", "new", "again")
     if not all(name in fields for name in needed):
         raise Refused(400, "malformed")
-    for name in needed:
-        _drop_spaces(fields[name].reveal())
-    agent.desk.submit(fields, agent.keep)
-
-
-def _drop_spaces(code: bytearray) -> None:
-    """A code that was pasted may have spaces in it; nothing else is put right."""
-    for space in _SPACES:
-        while (place := code.find(space)) >= 0:
-            del code[place : place + len(space)]
+    with ExitStack() as wiping:
+        codes = {name: wiping.enter_context(without_spaces(fields[name])) for name in needed}
+        await agent.desk.submit({**fields, **codes}, agent.keep)
 
 
 def _act(word: str) -> Act:

@@ -80,9 +80,9 @@ class Agent:
         return self._desk is not None
 
     async def act_ended(self) -> None:
-        """Returns once no act with a code is under way."""
+        """Returns once no act with a code is under way; none begins any more."""
         if self._desk is not None:
-            await self._desk.wait()
+            await self._desk.shut()
 
     def touch(self) -> None:
         """Somebody is there: the time to exit begins anew."""
@@ -107,7 +107,7 @@ class Agent:
         runner = self.examination.runner
         async for _ in runner.world.cards.changes():
             if await runner.refresh(Trigger.PCSC) is not None:
-                self._judged_anew()
+                await self._judged_anew()
 
     async def exit_when_idle(self, limit_s: float = IDLE_EXIT_S) -> None:
         """Asks to stop once no page has been open, and nobody has asked anything, for `limit_s`."""
@@ -128,12 +128,12 @@ class Agent:
         except Exception:  # the boundary: a fault of ours must not leave the page waiting
             logger.exception("the run failed")
         else:
-            self._judged_anew()
+            await self._judged_anew()
 
-    def _judged_anew(self) -> None:
+    async def _judged_anew(self) -> None:
         self.keep()
         if self._desk is not None:
-            self._desk.follow()
+            await self._desk.follow()
 
     def keep(self) -> None:
         """Keeps which repair is under way for the next start, and forgets one that is done."""

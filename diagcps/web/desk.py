@@ -14,7 +14,7 @@ from enum import Enum
 
 from diagcps import acting
 from diagcps.acting import Closed, Conclusion, Shown
-from diagcps.card.act import Act, Codes
+from diagcps.card.act import Act, Codes, Middleware
 from diagcps.card.new_code import (
     ADVISED_AGAINST,
     Flaw,
@@ -62,6 +62,7 @@ class Desk:
         self._passed: set[Step] = set()
         self._without_letter = False
         self._task: asyncio.Task[None] | None = None
+        self._shut = False
         self.act: Act | None = None
         self.offer: Shown | Closed = Closed.NO_CARD
         self.conclusion: Conclusion | None = None
@@ -95,7 +96,7 @@ class Desk:
             way.append(Step.WATCHED)
         if shown.programs and self.act is not Act.TRY:
             way.append(Step.PROGRAMS)
-        if shown.is_last_try or shown.is_last_unblocking:
+        if shown.is_last:
             way.append(Step.LAST_TRY)
         return [*way, Step.FORM]
 
@@ -112,15 +113,34 @@ class Desk:
         """Begins `act` from its first question, unless another one is under way."""
         if self.doing:
             return
-        await self._look(act)
-        self._begin(act)
+        state = self.state
+        offer = await self._look(act)
+        if self.state == state:  # else an act has begun meanwhile, or somebody went on
+            self._begin(act, offer)
 
     async def look_again(self) -> None:
         """Asks again which programs run, for a person who has closed some."""
-        if self.act is None or self.doing or self.conclusion is not None:
+        await self.follow(answered=True)
+
+    async def follow(self, *, answered: bool = False) -> None:
+        """The workstation was read again, or is to be: what is offered must still be true.
+
+        With `answered` the step is shown anew even when nothing has changed.
+        """
+        act, state = self.act, self.state
+        if act is None or self.doing or self.conclusion is not None:
             return
-        await self._look(self.act)
-        self._show_next()
+        offer = await self._look(act)
+        if self.state != state:
+            return  # meanwhile somebody went on
+        if _same_card(offer, self.offer):
+            changed, self.offer = offer != self.offer, offer
+            if changed or answered:
+                self._show_next()
+        elif offer != self.offer:
+            was_shown = isinstance(self.offer, Shown)
+            self._begin(act, offer)
+            self.notice = "changed" if was_shown else ""
 
     def go_on(self) -> None:
         """Past the present question."""
@@ -143,55 +163,43 @@ class Desk:
     def close(self) -> None:
         """Leaves the desk, unless an act is under way."""
         if not self.doing:
-            self.act = None
             self._begin(None)
 
-    def follow(self) -> None:
-        """The workstation was read again: what is offered must still be true."""
-        if self.act is None or self.doing or self.conclusion is not None:
-            return
-        offer = acting.prepare(self.act, self._examination.runner.facts)
-        if offer == self.offer:
-            return
-        same = isinstance(offer, Shown) and isinstance(self.offer, Shown)
-        if same and _same_card(offer, self.offer):
-            self.offer = offer
-            self._show_next()
-            return
-        was_shown = isinstance(self.offer, Shown)
-        self.offer = offer
-        self._begin(self.act)
-        if was_shown:
-            self.notice = "changed"
-
-    def submit(self, fields: Fields, done: Callable[[], None]) -> None:
+    async def submit(self, fields: Fields, done: Callable[[], None]) -> None:
         """Does the act with the codes of the form, once they are in order; else says why not.
 
-        `done` is called when it is over. The codes are taken over, or wiped.
+        `done` is called when it is over. The codes are taken over: the fields stay the caller's.
         """
+        state = self.state
+        await self.follow()  # a program that shows the screen may have been started since
+        if self.state != state or self._shut:
+            return
         shown, middleware = self.offer, self._examination.middleware
         assert isinstance(shown, Shown) and middleware is not None, "a form was shown"  # noqa: S101
         self.flaws = _flaws(shown, fields)
-        if self.flaws:
-            self._show_next()
-            return
-        new = fields.get("new") if shown.order.act is not Act.TRY else None
-        codes = Codes(given=_taken(fields["given"]), new=None if new is None else _taken(new))
-        self._task = asyncio.create_task(self._perform(shown, codes, done))
+        if not self.flaws:
+            new = None if shown.order.act is Act.TRY else _taken(fields["new"])
+            codes = Codes(given=_taken(fields["given"]), new=new)
+            self._task = asyncio.create_task(self._perform(middleware, shown, codes, done))
         self._show_next()
+
+    async def shut(self) -> None:
+        """Begins no act any more, and returns once none is under way."""
+        self._shut = True
+        if self._task is not None:
+            await asyncio.wait({self._task})
 
     async def wait(self) -> None:
         """Returns once no act is under way."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
-    async def _perform(self, shown: Shown, codes: Codes, done: Callable[[], None]) -> None:
-        middleware = self._examination.middleware
-        assert middleware is not None, "a form was shown"  # noqa: S101
+    async def _perform(
+        self, middleware: Middleware, shown: Shown, codes: Codes, done: Callable[[], None]
+    ) -> None:
+        runner = self._examination.runner
         try:
-            self.conclusion = await acting.perform(
-                self._examination.runner, middleware, shown, codes
-            )
+            self.conclusion = await acting.perform(runner, middleware, shown, codes)
         except Exception:  # the boundary: a fault of ours must not leave the page waiting
             logger.exception("the act failed")
             self.conclusion = acting.lost(shown)
@@ -199,17 +207,13 @@ class Desk:
         self._show_next()
         done()
 
-    async def _look(self, act: Act) -> None:
-        runner = self._examination.runner
-        await runner.read((PcscClients, RunningPrograms), afresh=True)
-        self.offer = (
-            Closed.NO_LIBRARY
-            if self._examination.middleware is None
-            else acting.prepare(act, runner.facts)
-        )
+    async def _look(self, act: Act) -> Shown | Closed:
+        """What is offered now: programs come and go unseen, the rest is read when it changes."""
+        await self._examination.runner.read((PcscClients, RunningPrograms), afresh=True)
+        return self._examination.offer(act)
 
-    def _begin(self, act: Act | None) -> None:
-        self.act = act
+    def _begin(self, act: Act | None, offer: Shown | Closed = Closed.NO_CARD) -> None:
+        self.act, self.offer = act, offer
         self._opened += 1
         self._turn = 0
         self._passed = set()
@@ -226,12 +230,11 @@ class Desk:
 
 
 def _same_card(offer: Shown | Closed, before: Shown | Closed) -> bool:
-    """The same card in the same state: only the programs beside it may differ."""
-    return (
-        isinstance(offer, Shown)
-        and isinstance(before, Shown)
-        and replace(offer, programs=(), watchers=()) == replace(before, programs=(), watchers=())
-    )
+    """The same card in the same state, or closed for the same reason: only the programs beside it
+    may differ."""
+    if isinstance(offer, Closed) or isinstance(before, Closed):
+        return offer is before
+    return replace(offer, programs=(), watchers=()) == replace(before, programs=(), watchers=())
 
 
 def _taken(field: Secret) -> Secret:
@@ -251,6 +254,6 @@ def _flaws(shown: Shown, fields: Fields) -> Flaws:
         kept = ADVISED_AGAINST if "keep" in fields else frozenset()
         found["new"] = tuple(f for f in flaws if f is not Flaw.DIFFERENT and f not in kept)
         found["again"] = tuple(f for f in flaws if f is Flaw.DIFFERENT)
-    if (shown.is_last_try or shown.is_last_unblocking) and "sure" not in fields:
+    if shown.is_last and "sure" not in fields:
         found["sure"] = (Flaw.EMPTY,)
     return {name: flaws for name, flaws in found.items() if flaws}

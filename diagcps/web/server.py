@@ -198,7 +198,7 @@ def _lead(url: str, folder: Path | None, use_browser: bool, *, wait_s: float = 0
 
 def _stop_on_signals(agent: Agent) -> None:
     loop = asyncio.get_running_loop()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
         if number is None:
             continue

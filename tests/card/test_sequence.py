@@ -200,7 +200,12 @@ def test_a_new_code_is_not_presented_to_a_card_that_cannot_be_read(
     assert (proofs, raised) == ([], None)
 
 
-@pytest.mark.parametrize("left", [2, 3, None])
+def test_a_new_code_is_not_presented_to_a_card_that_did_not_give_its_tries_back() -> None:
+    after = builders.card_state(**builders.codes(pin=2))
+    assert run(Act.CHANGE, builders.card_state(), after)[0].done == WHOLE[Act.CHANGE][:7]
+
+
+@pytest.mark.parametrize("left", [3, None])
 def test_a_new_code_is_presented_where_it_cannot_block_anything(left: int | None) -> None:
     after = builders.card_state(**builders.codes(pin=left))
     assert run(Act.UNBLOCK, builders.card_state(), after)[0].done == WHOLE[Act.UNBLOCK]

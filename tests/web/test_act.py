@@ -9,8 +9,8 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -21,6 +21,8 @@ from diagcps.card.act import Act, Codes, Course, Middleware, Order
 from diagcps.card.simulator.base import Plastic, SimulatedCard
 from diagcps.card.simulator.build import make
 from diagcps.card.simulator.cards import SimulatedCards
+from diagcps.check import Probe, Trigger, World
+from diagcps.examination import Examination
 from diagcps.facts import ProgramKind, RunningProgram, RunningPrograms
 from diagcps.model import Private, PrivateKind
 from diagcps.secret import Secret
@@ -36,6 +38,7 @@ from .process import ENDS_S, Running, posix
 from .wire import Answer
 
 PIN, PUK, NEW = "1234", "12345678", "2580"
+FIELDS = {"given": PUK, "new": NEW, "again": NEW}
 SCRIPTED = (("Accept", JSON),)
 TOKEN = {"token": "t"}
 STATE = re.compile(r'name="state" value="([^"]+)"')
@@ -108,26 +111,48 @@ class Page:
         return conclusion.result.value
 
 
-@contextmanager
-def page(name: str = "pin-blocked", *, held: bool = False, **facts: Any) -> Iterator[Page]:
-    """The page of a scenario; with `held`, acts wait for the test to open the gate."""
+class Seen:
+    """Which programs run, for a probe that a change on the workstation makes stale."""
+
+    def __init__(self, *names: str, kind: ProgramKind = ProgramKind.SCREEN) -> None:
+        self.run(*names, kind=kind)
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def run(self, *names: str, kind: ProgramKind = ProgramKind.SCREEN) -> None:
+        """These programs run from now on."""
+        programs = tuple(RunningProgram(name=name, kind=kind) for name in names)
+        self._now = RunningPrograms(programs=programs, source="test")
+
+    def probe(self) -> Probe[RunningPrograms]:
+        """Tells which, once the gate is open."""
+
+        async def read(_: World) -> RunningPrograms:
+            await self.gate.wait()
+            return self._now
+
+        return Probe(gives=RunningPrograms, read=read, refreshed_by=frozenset({Trigger.PCSC}))
+
+
+def examined(name: str, seen: Seen) -> tuple[Examination, Counting]:
+    """The examination of a scenario in which these programs run, and what counts its acts."""
     simulated = scenario.load(name)
-    if facts:
-        changed = {type(value): value for value in facts.values()}
-        simulated = replace(simulated, facts={**simulated.facts, **changed})
     middleware = Counting(simulated.middleware, [], asyncio.Event())
+    examination = examine(simulated, more=(seen.probe(),))
+    return replace(examination, middleware=middleware), middleware
+
+
+@contextmanager
+def page(
+    name: str = "pin-blocked", *, held: bool = False, seen: Seen | None = None
+) -> Iterator[Page]:
+    """The page of a scenario; with `held`, acts wait for the test to open the gate."""
+    examination, middleware = examined(name, seen or Seen())
     if not held:
         middleware.gate.set()
-    examination = replace(examine(simulated), middleware=middleware)
     with Live(examination) as live:
         yield Page(live, middleware)
         live.call(middleware.gate.set)
-
-
-def running(*names: str, kind: ProgramKind) -> RunningPrograms:
-    """Those programs run."""
-    programs = tuple(RunningProgram(name=name, kind=kind) for name in names)
-    return RunningPrograms(programs=programs, source="test")
 
 
 def test_the_whole_way_leads_from_blocked_to_ready() -> None:
@@ -308,8 +333,7 @@ def test_the_last_try_is_a_stop_and_asks_twice() -> None:
 
 
 def test_a_screen_that_others_may_see_keeps_the_form_closed() -> None:
-    watching = running("TeamViewer", kind=ProgramKind.SCREEN)
-    with page("pin-blocked", watching=watching) as at:
+    with page(seen=Seen("TeamViewer")) as at:
         at.do("open-unblock")
         at.do("go-on")
         assert at.step is Step.WATCHED
@@ -320,14 +344,92 @@ def test_a_screen_that_others_may_see_keeps_the_form_closed() -> None:
         assert at.step is Step.FORM
 
 
-def test_programs_that_may_hold_the_old_code_are_named() -> None:
-    programs = running("Logiciel de facturation", kind=ProgramKind.CARD)
-    with page("healthy-cps3", programs=programs) as at:
+def test_a_screen_that_others_may_see_since_is_found_before_the_act() -> None:
+    seen = Seen()
+    with page(seen=seen) as at:
+        at.to_form(Act.UNBLOCK)
+        seen.run("TeamViewer")
+        at.submit()
+        assert at.step is Step.WATCHED
+        assert at.middleware.orders == []
+
+
+def test_a_change_on_the_workstation_opens_no_gate() -> None:
+    with page(seen=Seen("TeamViewer")) as at:
+        at.do("open-unblock")
+        at.do("go-on")
+        at.live.wait(at.live.examination.runner.refresh(Trigger.PCSC))
+        at.live.wait(at.desk.follow())
+        assert at.step is Step.WATCHED
+
+
+def test_programs_that_may_hold_the_old_code_are_named_until_they_are_closed() -> None:
+    seen = Seen("Logiciel de facturation", kind=ProgramKind.CARD)
+    with page("healthy-cps3", seen=seen) as at:
         at.do("open-change-code")
         assert at.step is Step.PROGRAMS
         assert "Logiciel de facturation" in at.live.ask(cookie=at.cookie).text
-        at.do("go-on")
+        seen.run()
+        at.do("look-again")
         assert at.step is Step.FORM
+
+
+@pytest.mark.parametrize("first", ["open", "submit"])
+async def test_two_requests_at_once_come_to_one_act_of_one_kind(first: str) -> None:
+    seen = Seen()
+    examination, middleware = examined("pin-blocked", seen)
+    middleware.gate.set()
+    await examination.runner.run()
+    desk = Desk(examination, lambda: None)
+    await desk.open(Act.UNBLOCK)
+    desk.go_on()
+    seen.gate.clear()
+    fields = {name: Secret(bytearray(code.encode())) for name, code in FIELDS.items()}
+    requests = {
+        "open": lambda: desk.open(Act.CHANGE),
+        "submit": lambda: desk.submit(fields, lambda: None),
+    }
+    order = sorted(requests, key=lambda name: name != first)
+    tasks = [asyncio.create_task(requests[name]()) for name in order]
+    await asyncio.sleep(0.05)
+    seen.gate.set()
+    await asyncio.gather(*tasks)
+    await desk.wait()
+    if first == "open":
+        assert (desk.act, desk.offer) == (Act.CHANGE, Closed.PIN_BLOCKED)
+        assert middleware.orders == []
+    else:
+        assert desk.conclusion is not None
+        assert desk.conclusion.shown.order.act is desk.act is Act.UNBLOCK
+
+
+async def test_no_act_begins_once_the_agent_ends() -> None:
+    examination, middleware = examined("pin-blocked", Seen())
+    await examination.runner.run()
+    desk = Desk(examination, lambda: None)
+    await desk.open(Act.UNBLOCK)
+    desk.go_on()
+    await desk.shut()
+    fields = {name: Secret(bytearray(code.encode())) for name, code in FIELDS.items()}
+    await desk.submit(fields, lambda: None)
+    assert (desk.doing, middleware.orders) == (False, [])
+
+
+def test_an_agent_that_ends_takes_no_form() -> None:
+    with page() as at:
+        at.do("open-unblock")
+        at.live.call(at.live.agent.stopping.set)
+        assert at.do("go-on").status == 503
+
+
+def test_an_old_page_closes_nothing_that_was_not_seen() -> None:
+    with page() as at:
+        at.to_form(Act.UNBLOCK)
+        old = at.live.call(lambda: at.desk.state)
+        at.submit()
+        at.ended()
+        at.post({"do": "close", "state": old})
+        assert at.step is Step.DONE
 
 
 CLOSED = [
@@ -371,7 +473,7 @@ def test_a_lying_library_is_not_believed() -> None:
     with page("pin-blocked-cps4-lying") as at:
         at.to_form(Act.UNBLOCK)
         at.submit()
-        assert at.ended() == "former-holds"
+        assert at.ended() == "not-set"
         assert "act-fail" in at.live.ask(cookie=at.cookie).text
 
 
@@ -451,17 +553,13 @@ def test_a_card_that_was_exchanged_begins_the_act_anew() -> None:
 
 def _exchange(at: Page, plastic: Plastic) -> None:
     """Puts another card into the reader, and lets the agent see it."""
-    from datetime import UTC, datetime
-
-    from diagcps.check import Trigger
-
     cards = at.live.examination.runner.world.cards
     assert isinstance(cards, SimulatedCards)
     card: SimulatedCard = make(plastic, datetime.now(UTC))
     name = next(iter(cards._inserted))
     at.live.call(lambda: cards._inserted.update({name: card}))
     at.live.wait(at.live.examination.runner.refresh(Trigger.PCSC))
-    at.live.call(at.desk.follow)
+    at.live.wait(at.desk.follow())
 
 
 class Client:

@@ -24,6 +24,18 @@ from .windows import CHECKOUT, Finished, WindowsPython, windows_path
 VERDICTS = {0: "ready", 1: "ready-with-warnings", 2: "not-ready", 3: "undetermined"}
 MANUAL, DISABLED = 3, 4
 SERVE = ("-m", "diagcps", "serve", "--no-browser")
+BREAKS = """
+import signal, sys, threading
+from diagcps.cli import main
+
+def press() -> None:
+    sys.stdin.read()
+    signal.raise_signal(signal.SIGBREAK)
+
+threading.Thread(target=press, daemon=True).start()
+sys.exit(main(["serve", "--no-browser"]))
+"""
+"""The agent, which gets Ctrl-Break at the end of its input: Wine 8.0 can send it to nobody."""
 NO_SERVICE = Path("/nonexistent/pcscd.comm")
 """The cards of a pcscd that does not run: Windows says SCARD_E_NO_SERVICE."""
 
@@ -173,6 +185,14 @@ def test_printed_address_opens_the_page_and_ctrl_c_ends_the_agent(windows: Windo
     with windows.start(*SERVE) as agent:
         assert "<h1" in open_page(agent.line().strip())
         agent.interrupt()
+        ended = agent.wait(timeout_s=20.0)
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+def test_ctrl_break_ends_the_agent_as_ctrl_c_does(windows: WindowsPython) -> None:
+    with windows.start("-c", BREAKS) as agent:
+        agent.line()
+        agent.close_input()
         ended = agent.wait(timeout_s=20.0)
     assert (ended.code, ended.out, ended.err) == (0, "", "")
 

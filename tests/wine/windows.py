@@ -90,6 +90,11 @@ class Program:
         """Sends Ctrl-C, as Wine hands SIGINT to the program."""
         self._process.send_signal(signal.SIGINT)
 
+    def kill(self) -> None:
+        """Ends the program at once, as a task manager does."""
+        self._process.kill()
+        self._process.wait()
+
     def wait(self, *, timeout_s: float = START_S) -> Finished:
         """What the program said, once it ended by itself. Raises TimeoutExpired."""
         code = self._process.wait(timeout=timeout_s)
@@ -115,8 +120,7 @@ class Program:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self._process.kill()
-        self._process.wait()
+        self.kill()
         for reader in self._readers:
             reader.join(timeout=5.0)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
