@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from diagcps.acting import Conclusion, Shown
+from diagcps.card.act import Act
 from diagcps.facts import Code
 from diagcps.model import Private
 from diagcps.report.text import plain
@@ -38,6 +39,39 @@ def card_rows(shown: Shown, words: Words) -> Iterator[Row]:
     yield Row(label=words.ui("act.label.puk-left"), value=tries(order.puk, words))
     if order.puk is not None and order.puk.uses_left is not None:
         yield Row(label=words.ui("act.label.unblocks-left"), value=str(order.puk.uses_left))
+
+
+def consequence(shown: Shown, words: Words) -> str:
+    """What a wrong code costs."""
+    return words.ui(f"act.consequence.{_stake(shown)}")
+
+
+def last_words(shown: Shown, words: Words) -> tuple[str, ...]:
+    """What an act may end for good, of those that ask for a second confirmation."""
+    keys = []
+    if shown.is_last_try:
+        keys.append(_stake(shown))
+    if shown.is_last_unblocking:
+        keys.append("last-unblocking")
+    return tuple(words.ui(f"act.last-try.{key}") for key in keys)
+
+
+def certain(shown: Shown, words: Words) -> str:
+    """What the person confirms before a last try."""
+    blocks = shown.order.act is not Act.UNBLOCK and not shown.is_without_return
+    return words.ui("act.last-sure-blocks" if blocks else "act.last-sure")
+
+
+def _stake(shown: Shown) -> str:
+    return "no-way-back" if shown.is_without_return else shown.order.act.value
+
+
+def told(conclusion: Conclusion, words: Words) -> str:
+    """What a result means, and what to do."""
+    if conclusion.is_for_good:
+        return words.ui("act.for-good")
+    act = conclusion.shown.order.act
+    return words.ui(f"act.result-text.{act.value}.{conclusion.result.value}")
 
 
 def known_rows(conclusion: Conclusion, words: Words) -> Iterator[Row]:

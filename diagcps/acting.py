@@ -98,9 +98,9 @@ class Shown:
         return self.left == LAST
 
     @property
-    def has_way_back(self) -> bool:
-        """Were the code porteur blocked, the code de déblocage could still unblock it."""
-        return self.order.act is not Act.UNBLOCK and _may_unblock(self.order.puk)
+    def is_without_return(self) -> bool:
+        """Were the code porteur blocked, the code de déblocage is known to be of no use."""
+        return _is_without_return(self.order, self.order.puk)
 
     @property
     def of_establishment(self) -> bool:
@@ -180,6 +180,11 @@ def _kept_closed(act: Act, pin: Code, puk: Code | None) -> Closed | None:
 def _may_unblock(puk: Code | None) -> bool:
     """The code de déblocage has a try and a use left, as far as the card tells."""
     return puk is not None and puk.left != 0 and puk.uses_left != 0
+
+
+def _is_without_return(order: Order, puk: Code | None) -> bool:
+    """A code porteur is at stake that nothing unblocks. What was not read is not dead."""
+    return order.act is not Act.UNBLOCK and puk is not None and not _may_unblock(puk)
 
 
 def cause_of(closed: Closed, facts: Facts) -> CauseId | None:
@@ -272,6 +277,11 @@ class Conclusion:
     puk: Code | None
     library_locked: bool | None
     """What the library says of the code porteur afterwards; None when it shows no such card."""
+
+    @property
+    def is_for_good(self) -> bool:
+        """The code porteur was blocked by this act, and nothing unblocks it."""
+        return self.result is Result.NOW_BLOCKED and _is_without_return(self.shown.order, self.puk)
 
     @property
     def exit_code(self) -> Literal[0, 2, 3]:
@@ -408,8 +418,11 @@ def _without_proof(order: Order, course: Course, pin: Code) -> Result:
     is_full = pin.left is None or pin.left >= (pin.most or USUAL_TRIES)
     if course.calls[-1].name == "C_Login" and _is_refused(course) and not is_full:
         return Result.NOT_SET
-    # A code that is set has all its tries: one that has not was not, and was not presented either.
-    return Result.REFUSED if pin == order.pin and not is_full else Result.UNPROVEN
+    if order.act is Act.CHANGE and pin == order.pin and not is_full:
+        # Presented, it had all its tries again: it was not, and none other was set. An unblocking
+        # may set a code and leave its tries as they were (a CPS4 that refuses 2C alone).
+        return Result.REFUSED
+    return Result.UNPROVEN
 
 
 def _of_wrong_code(code: Code | None) -> Result:

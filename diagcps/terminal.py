@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diagcps import loops
-from diagcps.act_words import Row, card_rows, known_rows
+from diagcps.act_words import Row, card_rows, consequence, known_rows, last_words, told
 from diagcps.acting import (
     Closed,
     Conclusion,
@@ -25,10 +25,9 @@ from diagcps.acting import (
     lost,
     people_who_help,
     perform,
-    prepare,
     ways_to_the_codes,
 )
-from diagcps.card.act import Act, Codes, Middleware
+from diagcps.card.act import Act, Codes
 from diagcps.card.new_code import (
     ADVISED_AGAINST,
     Flaw,
@@ -66,7 +65,6 @@ _BEHIND = {
     Closed.NOT_SHOWN: _OF_THE_LIBRARY,
 }
 """Areas in which a diagnosis may know better why an act is closed."""
-_ESTABLISHMENT = (Family.CPE, Family.CPA)
 
 _ENDING = ("SIGTERM", "SIGHUP", "SIGBREAK")
 _INTERRUPTING = ("SIGINT", "SIGQUIT", "SIGTSTP", *_ENDING)
@@ -156,10 +154,9 @@ class _Conversation:
         """See `converse`."""
         ui, person = self._ui, self.person
         person.tell(*self._simulated(), ui(f"act.title.{self.act.value}"))
-        shown = prepare(self.act, self.examination.runner.facts)
-        middleware = self.examination.middleware
-        if isinstance(shown, Closed) or middleware is None:
-            return self._closed(shown if isinstance(shown, Closed) else Closed.NO_LIBRARY)
+        shown = self.examination.offer(self.act)
+        if isinstance(shown, Closed):
+            return self._closed(shown)
         if self.act is Act.UNBLOCK:
             question = f"{ui('act.letter-question')} {ui('act.letter-text')}"
             if not person.agrees(question):
@@ -168,14 +165,14 @@ class _Conversation:
         if not self._wants_to(shown):
             return self._nothing_sent()
         shown = self._undisturbed(shown)
-        if _is_last(shown) and not self._insists(shown):
+        if shown.is_last and not self._insists(shown):
             return self._nothing_sent()
         codes = self._codes(shown)
         try:
             person.tell("", ui(f"act.sent.{self.act.value}"), ui("act.not-retried"))
             if not person.agrees(ui("terminal.send")):
                 return self._nothing_sent()
-            return self._perform(middleware, shown, codes)
+            return self._perform(shown, codes)
         finally:
             codes.wipe()
 
@@ -231,9 +228,9 @@ class _Conversation:
         rows = self._rows(card_rows(shown, self.person.words))
         self.person.tell("", ui(f"act.intro.{act}"), "", ui("act.your-card"), *rows, "")
         if self.act is Act.UNBLOCK:
-            who = "-establishment" if shown.family in _ESTABLISHMENT else ""
+            who = "-establishment" if shown.of_establishment else ""
             self.person.tell(ui("act.where-printed"), ui(f"act.who-sends{who}"))
-        self.person.tell(ui(f"act.consequence.{act}"))
+        self.person.tell(consequence(shown, self.person.words))
         if self.act is Act.TRY:
             self.person.tell(ui("act.no-browser"))
 
@@ -271,7 +268,7 @@ class _Conversation:
     def _read_programs_again(self, shown: Shown) -> Shown:
         runner = self.examination.runner
         loops.run(runner.read(ALSO, afresh=True))
-        again = prepare(self.act, runner.facts)
+        again = self.examination.offer(self.act)
         # Nothing else was read: what is known of the card is as it was.
         return shown if isinstance(again, Closed) else again
 
@@ -279,11 +276,7 @@ class _Conversation:
         """Whether the person tries all the same, who was shown what it may end, and who helps."""
         ui, person = self._ui, self.person
         title = "last-title" if shown.is_last_try else "last-unblocking-title"
-        lines = ["", ui(f"act.{title}")]
-        if shown.is_last_try:
-            lines.append(ui(f"act.last-try.{self.act.value}"))
-        if shown.is_last_unblocking:
-            lines.append(ui("act.last-try.last-unblocking"))
+        lines = ["", ui(f"act.{title}"), *last_words(shown, person.words)]
         helpers = self._lines_of(people_who_help(shown.family))
         lines += [ui("act.last-help"), *self._remedies(helpers), ""]
         person.tell(*lines)
@@ -340,9 +333,11 @@ class _Conversation:
             return False
         return not flaws or self.person.agrees(self._ui("terminal.keep"))
 
-    def _perform(self, middleware: Middleware, shown: Shown, codes: Codes) -> int:
+    def _perform(self, shown: Shown, codes: Codes) -> int:
         with _signals(_INTERRUPTING, signal.SIG_IGN):
             self.person.tell("", self._ui("act.stay"), self._ui("terminal.doing"), "")
+            middleware = self.examination.middleware
+            assert middleware is not None, "an act that was not offered"  # noqa: S101
             try:
                 act = perform(self.examination.runner, middleware, shown, codes)
                 conclusion = loops.run(act)
@@ -356,7 +351,7 @@ class _Conversation:
         """What came of it, and what that rests on."""
         ui, of = self._ui, f"{self.act.value}.{conclusion.result.value}"
         yield ui(f"act.result.{of}")
-        yield ui(f"act.result-text.{of}")
+        yield told(conclusion, self.person.words)
         if conclusion.course.stopped is not None:
             yield ui(f"act.stopped.{conclusion.course.stopped.value}")
         if conclusion.result is Result.UNPROVEN and self.act is not Act.TRY:
@@ -366,7 +361,3 @@ class _Conversation:
 
 def _text(*lines: str) -> str:
     return "".join(f"{line}\n" for line in lines)
-
-
-def _is_last(shown: Shown) -> bool:
-    return shown.is_last_try or shown.is_last_unblocking

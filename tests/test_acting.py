@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from diagcps import registry, scenario
+from diagcps import act_words, registry, scenario
 from diagcps.acting import (
     Closed,
     Conclusion,
@@ -54,11 +54,13 @@ from diagcps.model import CauseId
 from diagcps.probes import BUILT_IN
 from diagcps.profiles import choose
 from diagcps.secret import Secret
+from diagcps.words import Words
 from tests import builders
 from tests.builders import card_state, codes, library, secret, token
 
 PIN, PUK, NEW = files.PIN, files.PUK, b"4821"
 WRONG_PIN, WRONG_PUK = b"9173", b"87654321"
+FRENCH = Words("fr")
 BOTH = pytest.mark.parametrize("model", ["cps3", "cps4"])
 EXIT = {Result.DONE: 0, Result.UNPROVEN: 3, Result.UNKNOWN: 3}
 GENERAL_ERROR = 0x05
@@ -290,10 +292,10 @@ OF_CPS4 = {
         PIN, Result.UNPROVEN, (3, 3, 0), NEW, refuses=("2A:6985",)
     ),
     "both refused and called done, one try left": unblocking(
-        PUK, Result.REFUSED, (1, 3, 0), PIN, refuses=("2C:6985", "24:6985"), pin_left=1
+        PUK, Result.UNPROVEN, (1, 3, 0), PIN, refuses=("2C:6985", "24:6985"), pin_left=1
     ),
     "both refused and called done, two tries left": unblocking(
-        PUK, Result.REFUSED, (2, 3, 0), PIN, refuses=("2C:6985", "24:6985"), pin_left=2
+        PUK, Result.UNPROVEN, (2, 3, 0), PIN, refuses=("2C:6985", "24:6985"), pin_left=2
     ),
     "unblocked in vain and called done": unblocking(
         PUK, Result.NOT_SET, (2, 3, 0), PIN, refuses=("24:6985",), pin_left=1
@@ -878,10 +880,58 @@ async def test_without_a_reading_since_nothing_is_known() -> None:
     assert conclusion.result is Result.UNKNOWN
 
 
+@pytest.mark.parametrize("act", [Act.CHANGE, Act.TRY])
 @pytest.mark.parametrize(
-    ("counted", "back"), [({}, True), ({"puk": 0}, False), ({"uses": 0}, False)]
+    ("counted", "dead"),
+    [({}, False), ({"puk": 0}, True), ({"uses": 0}, True), ({"puk": None}, False)],
 )
-def test_whether_a_blocked_code_could_be_unblocked_is_told(
-    counted: dict[str, int], back: bool
+def test_a_code_that_nothing_unblocks_is_told(
+    act: Act, counted: dict[str, int | None], dead: bool
 ) -> None:
-    assert shown(Act.CHANGE, **counted).has_way_back is back
+    """A code de déblocage that does not say how it stands is not taken for dead."""
+    assert shown(act, **counted).is_without_return is dead
+
+
+def test_an_unblocking_is_not_said_to_be_without_return() -> None:
+    assert not shown(Act.UNBLOCK, pin=0).is_without_return
+
+
+@pytest.mark.parametrize(
+    ("act", "counted", "stake"),
+    [
+        (Act.UNBLOCK, {"pin": 0, "puk": 1}, "définitivement inutilisable"),
+        (Act.CHANGE, {"pin": 1}, "Seul le code de déblocage"),
+        (Act.CHANGE, {"pin": 1, "puk": 0}, "définitivement inutilisable"),
+    ],
+)
+def test_what_a_last_try_may_cost_is_said_of_this_card(
+    act: Act, counted: dict[str, int], stake: str
+) -> None:
+    (text,) = act_words.last_words(shown(act, **counted), FRENCH)
+    assert stake in text
+
+
+def test_every_last_of_an_unblocking_is_said() -> None:
+    found = shown(Act.UNBLOCK, pin=0, puk=1, uses=1)
+    assert len(act_words.last_words(found, FRENCH)) == 2
+
+
+@pytest.mark.parametrize(
+    ("counted", "stake"), [({}, "bloquera la carte"), ({"puk": 0}, "irréversible")]
+)
+def test_what_is_confirmed_before_a_change_is_true_of_this_card(
+    counted: dict[str, int], stake: str
+) -> None:
+    found = shown(Act.CHANGE, pin=1, **counted)
+    assert stake in act_words.certain(found, FRENCH)
+
+
+@pytest.mark.parametrize(("puk", "told"), [(3, "déblocage du courrier"), (0, "remplacement")])
+async def test_a_card_that_is_blocked_for_good_is_not_sent_to_be_unblocked(
+    puk: int, told: str
+) -> None:
+    subject = await desk("cps3", pin_left=1, puk_left=puk)
+    conclusion = await perform_on(subject, Act.CHANGE, WRONG_PIN)
+    assert conclusion.result is Result.NOW_BLOCKED
+    assert conclusion.is_for_good is (puk == 0)
+    assert told in act_words.told(conclusion, FRENCH)

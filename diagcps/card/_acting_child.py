@@ -38,7 +38,7 @@ from diagcps.card.permitted import permitted
 from diagcps.card.sequence import LOGIN_REQUIRED, Sequence, Stop
 from diagcps.card.winscard import PcscError, Winscard
 from diagcps.facts import CardState, Reading
-from diagcps.host.no_dump import leave_no_dump
+from diagcps.host.no_dump import forbid_looking_in, leave_no_dump
 from diagcps.model import ProbeUnavailable
 from diagcps.secret import Secret
 
@@ -56,6 +56,7 @@ def main(stdin: BinaryIO, stdout: BinaryIO) -> int:
     Takes the process over: its standard input and output become the null device.
     """
     leave_no_dump()
+    forbid_looking_in()
     _let_nothing_interrupt()
     requests, answers = take_over(stdin, stdout)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio.subprocess import Process
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -16,6 +17,8 @@ from diagcps.model import ProbeUnavailable
 USE_CODE = "_use-code"
 """The hidden command of this program that does one act."""
 
+_LEFT_S = 1.0
+"""Seconds for what an ended process had said already: it is there, or never comes."""
 _CALLS_AT_MOST = 256
 _NAME_AT_MOST = 40
 
@@ -42,22 +45,26 @@ class LibraryMiddleware:
             process.say(child, json.dumps(order.to_message()).encode())
             for code in codes:
                 process.say(child, code.reveal())
-            await self._listen(child, account)
+            await _listen(child, account, self.LIMIT_S)
         except (TimeoutError, ProbeUnavailable, OSError):
-            account.ended = (
-                False  # it hangs, or makes no sense: it is ended, and the card will tell
-            )
+            # It hangs, or makes no sense: it is ended, and the card will tell. What it said until
+            # then may still be on its way: a code that was used must not be called unused.
+            process.kill(child)
+            with suppress(TimeoutError, ProbeUnavailable, OSError):
+                await _listen(child, account, _LEFT_S)
+            account.ended = False
         await process.end(child)
         return account.course()
 
-    async def _listen(self, child: Process, account: _Account) -> None:
-        """Raises TimeoutError for a call that does not return, NotUnderstood for nonsense."""
-        while True:
-            async with asyncio.timeout(self.LIMIT_S):
-                message = await process.hear(child)
-            if message is None:
-                return
-            account.add(parse_message(message))
+
+async def _listen(child: Process, account: _Account, limit_s: float) -> None:
+    """Raises TimeoutError for a call that does not return, NotUnderstood for nonsense."""
+    while True:
+        async with asyncio.timeout(limit_s):
+            message = await process.hear(child)
+        if message is None:
+            return
+        account.add(parse_message(message))
 
 
 def parse_message(data: bytes) -> dict[str, Any]:

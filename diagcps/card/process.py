@@ -82,7 +82,7 @@ async def hear(process: Process) -> bytes | None:
         return None
 
 
-async def end(process: Process) -> None:
+def kill(process: Process) -> None:
     """Ends the process, and those that it started, wherever they hang."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
@@ -90,6 +90,11 @@ async def end(process: Process) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
+
+
+async def end(process: Process) -> None:
+    """Ends the process as `kill` does, and lets go of its pipes."""
+    kill(process)
     # A process that a library detached may hold the pipes open; there is no public word for this.
     process._transport.close()  # type: ignore[attr-defined]
     # A driver may keep a process from ending: it is then the system's to end.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from diagcps.act_words import Row, card_rows, known_rows
+from diagcps.act_words import Row, card_rows, certain, consequence, known_rows, last_words, told
 from diagcps.acting import Closed, Shown, cause_of, people_who_help, ways_to_the_codes
 from diagcps.card.act import Act
 from diagcps.card.new_code import ADVISED_AGAINST, USUAL_DIGITS, without_spaces
@@ -105,15 +105,19 @@ class ActView:
         return self.shown.of_establishment
 
     @property
-    def last(self) -> str:
-        """Why the last try is one to stop at."""
-        key = self.act if self.shown.is_last_try else "last-unblocking"
-        return self.words.ui(f"act.last-try.{key}")
+    def consequence(self) -> str:
+        """What a wrong code costs."""
+        return consequence(self.shown, self.words)
 
     @property
-    def is_last(self) -> bool:
-        """The form asks for a second confirmation."""
-        return self.shown.is_last
+    def last(self) -> tuple[str, ...]:
+        """Why to stop, and to confirm a second time; empty when nothing is the last."""
+        return last_words(self.shown, self.words)
+
+    @property
+    def certain(self) -> str:
+        """What is then confirmed."""
+        return certain(self.shown, self.words)
 
     @property
     def takes_long_codes(self) -> bool:
@@ -146,9 +150,7 @@ class ActView:
     def told(self) -> str:
         """What the result means and what to do."""
         conclusion = self.desk.conclusion
-        if conclusion is None:
-            return ""
-        return self.words.ui(f"act.result-text.{self.act}.{conclusion.result.value}")
+        return told(conclusion, self.words) if conclusion else ""
 
     @property
     def stopped(self) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -161,19 +162,15 @@ async def posted_secrets(
     """The fields of a form that may hold codes, each in memory that its reader wipes.
 
     With a script or without, it is the page's own form: from our origin, with the session's token.
-    Raises Refused; the fields are then wiped already. Neither the body nor a field becomes a text.
+    Raises Refused, everything being wiped. Neither the body nor a field becomes a text.
     """
     _own_urlencoded(request, own)
-    with Secret(await _body(request)) as body:
-        fields = _secret_fields(body.reveal())
-    try:
+    with Secret(await _body(request)) as body, ExitStack() as wiping:
+        fields = _secret_fields(body.reveal(), wiping)
         token = fields.get("token")
         if token is None or not hmac.compare_digest(token.reveal(), form_token.encode()):
             raise Refused(403, "refused")
-    except Refused:
-        for field in fields.values():
-            field.wipe()
-        raise
+        wiping.pop_all()
     return fields
 
 
@@ -184,39 +181,44 @@ def _own_urlencoded(request: web.Request, own: Address) -> None:
         raise Refused(403, "refused")
 
 
-def _secret_fields(body: bytearray) -> Mapping[str, Secret]:
-    """The fields of a urlencoded body (WHATWG URL, 5.1), the last of each name. Raises Refused."""
+def _secret_fields(body: bytearray, wiping: ExitStack) -> Mapping[str, Secret]:
+    """The fields of a urlencoded body (WHATWG URL, 5.1), each name once; `wiping` wipes them.
+
+    Raises Refused.
+    """
     fields: dict[str, Secret] = {}
     place = 0
     while place < len(body):
         end = body.find(b"&", place)
         end = len(body) if end < 0 else end
         equals = body.find(b"=", place, end)
-        name = bytes(body[place : end if equals < 0 else equals])
-        if len(fields) >= _MOST_FIELDS or not name.isalnum():
+        equals = end if equals < 0 else equals
+        name = bytes(body[place:equals]).decode("ascii", "replace")
+        if len(fields) >= _MOST_FIELDS or not name.isalnum() or name in fields:
             raise Refused(400, "malformed")
-        fields[name.decode("ascii")] = Secret(
-            _decoded(body, end if equals < 0 else equals + 1, end)
-        )
+        fields[name] = wiping.enter_context(_decoded(body, equals + 1, end))
         place = end + 1
     return fields
 
 
-def _decoded(body: bytearray, place: int, end: int) -> bytearray:
-    """A value without its percent-encoding, byte by byte: nothing else holds it meanwhile."""
-    value = bytearray()
-    while place < end:
-        byte = body[place]
-        if byte == _PERCENT:
-            digits = bytes(body[place + 1 : place + 3])
-            if place + 3 > end or not set(digits) <= _HEXADECIMAL:
-                raise Refused(400, "malformed")
-            byte, place = int(digits, 16), place + 2
-        elif byte == _PLUS:
-            byte = _SPACE
-        value.append(byte)
-        place += 1
-    return value
+def _decoded(body: bytearray, place: int, end: int) -> Secret:
+    """A value without its percent-encoding, byte by byte, in a place that never moves."""
+    value = bytearray(max(end - place, 0))
+    length = 0
+    with Secret(value):
+        while place < end:
+            byte = body[place]
+            if byte == _PERCENT:
+                digits = bytes(body[place + 1 : place + 3])
+                if place + 3 > end or not set(digits) <= _HEXADECIMAL:
+                    raise Refused(400, "malformed")
+                byte, place = int(digits, 16), place + 2
+            elif byte == _PLUS:
+                byte = _SPACE
+            value[length] = byte
+            length, place = length + 1, place + 1
+        with memoryview(value) as whole:
+            return Secret(bytearray(whole[:length]))
 
 
 async def _text(request: web.Request) -> str:
@@ -234,12 +236,15 @@ async def _body(request: web.Request) -> bytearray:
     """
     if "Content-Encoding" in request.headers:
         raise Refused(400, "malformed")
-    body = bytearray()
-    async with asyncio.timeout(BODY_S):
-        async for part in request.content.iter_any():
-            body += part
-            if len(body) > LARGEST_BODY:
-                raise Refused(413, "too-large")
+    with ExitStack() as wiping:
+        body = bytearray()
+        wiping.callback(lambda: Secret(body).wipe())
+        async with asyncio.timeout(BODY_S):
+            async for part in request.content.iter_any():
+                body += part
+                if len(body) > LARGEST_BODY:
+                    raise Refused(413, "too-large")
+        wiping.pop_all()
     return body
 
 

@@ -177,6 +177,15 @@ async def test_a_call_that_hangs_is_ended_with_all_that_its_process_started(
     assert [is_gone(pid_in(file)) for file in files] == [True, True]
 
 
+@of_linux
+async def test_what_was_said_in_time_and_not_yet_read_is_counted() -> None:
+    """A machine that sleeps or is busy comes late to what the process said before its limit."""
+    says = "time.sleep(0.8); say({'call': 'C_Login', 'code': 0xA0}); time.sleep(60)"
+    asyncio.get_running_loop().call_later(0.5, time.sleep, 1.5)
+
+    assert await said(says) == Course(calls=calls(("C_Login", 0xA0)), ended=False)
+
+
 async def test_a_process_that_is_slow_at_every_call_comes_to_its_end() -> None:
     slow = "for _ in range(3): time.sleep(0.9); say({'call': 'C_Login', 'code': 0})\n"
 
