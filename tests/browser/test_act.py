@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from diagcps.card.simulator.base import Plastic, SimulatedCard
 from diagcps.card.simulator.build import make
 from tests.integration.bench import Pcscd
 from tests.integration.cryptolib import official
+from tests.integration.vpcd import EMPTY_S
 
 from .act import NEW, PIN, PUK, button, field, fill, panel, press, sees_step, title
 from .conftest import OpenScenario, OpenTab, StartAgent
@@ -42,12 +44,16 @@ LANGUAGES = ("fr", "en")
 def insert(pcscd: Pcscd) -> Iterator[Insert]:
     """Inserts simulated cards into the real service; a new one takes the place of the last."""
     pcscd.start()
+    cards: list[SimulatedCard] = []
     with ExitStack() as inserted:
 
         def put(plastic: Plastic) -> SimulatedCard:
-            inserted.close()
+            if cards:
+                inserted.close()
+                time.sleep(EMPTY_S)  # no faster than the service can see
             card = make(plastic, datetime.now(UTC))
             inserted.enter_context(vpcd.insert(card))
+            cards.append(card)
             return card
 
         yield put
@@ -337,6 +343,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "way"), STEPS)
 async def test_step_has_no_violation(
     scenario: OpenScenario, name: str, way: list[tuple[str, str]]
@@ -351,6 +358,7 @@ async def test_step_has_no_violation(
         await assert_fit(page)
 
 
+@pytest.mark.slow
 async def test_result_has_no_violation(scenario: OpenScenario) -> None:
     page = await scenario("pin-blocked")
     await run(page, NOT_READY)
