@@ -26,7 +26,7 @@ from queue import SimpleQueue
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parent.parent
 COPIED = ("diagcps", "checks", "static", "templates", "tests", "pyproject.toml")
-AT_ONCE = 2
+AT_ONCE = 3
 # The other plug-ins of pytest cost as much time as the tests.
 PLUGINS = ("-ppytest_asyncio.plugin", "-ppytest_timeout", "-p_hypothesis_pytestplugin")
 ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "DIAGCPS_LOAD_ENTRY_POINTS": "0"}
