@@ -174,6 +174,7 @@ async def test_card_that_is_exchanged_closes_the_form(
     await expect(page.locator("#act .code[value]")).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_what_was_typed_stays_until_the_form_is_in_order(scenario: OpenScenario) -> None:
     page = await scenario("pin-blocked")
     await run(page, NOT_READY)
@@ -187,6 +188,7 @@ async def test_what_was_typed_stays_until_the_form_is_in_order(scenario: OpenSce
     await expect(field(page, "new")).to_have_attribute("aria-invalid", "true")
 
 
+@pytest.mark.slow
 async def test_a_change_elsewhere_leaves_what_is_being_typed(
     agent: StartAgent, tab: OpenTab, insert: Insert
 ) -> None:
@@ -217,6 +219,7 @@ async def test_second_tab_follows_and_shows_the_result(scenario: OpenScenario) -
     await sees_step(page, "done")
 
 
+@pytest.mark.slow
 async def test_answer_that_the_stream_has_overtaken_changes_nothing(scenario: OpenScenario) -> None:
     page = await scenario("pin-blocked")
     await run(page, NOT_READY)
@@ -263,6 +266,7 @@ async def test_second_click_does_nothing_more(scenario: OpenScenario) -> None:
     await expect(panel(page)).to_contain_text("2 essais restants")
 
 
+@pytest.mark.slow
 async def test_fields_are_numeric_labelled_and_never_completed(scenario: OpenScenario) -> None:
     page = await scenario("pin-blocked")
     await run(page, NOT_READY)
@@ -275,6 +279,7 @@ async def test_fields_are_numeric_labelled_and_never_completed(scenario: OpenSce
         await expect(code).to_have_attribute("type", "text")
 
 
+@pytest.mark.slow
 async def test_codes_are_hidden_until_the_person_wants_to_see_them(scenario: OpenScenario) -> None:
     page = await scenario("pin-blocked")
     await run(page, NOT_READY)
@@ -286,6 +291,7 @@ async def test_codes_are_hidden_until_the_person_wants_to_see_them(scenario: Ope
     assert await page.evaluate(hidden) == "none"
 
 
+@pytest.mark.slow
 async def test_paste_is_allowed(scenario: OpenScenario) -> None:
     page = await scenario("pin-blocked")
     await run(page, NOT_READY)
