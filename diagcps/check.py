@@ -20,7 +20,9 @@ from diagcps.model import (
 
 if TYPE_CHECKING:
     from diagcps.card.base import Anchors, Cards, Libraries, Publish
+    from diagcps.catalogue import Catalogue
     from diagcps.host.base import Host
+    from diagcps.workstation import PageBrowser
 
 Fact = TypeVar("Fact")
 
@@ -49,6 +51,8 @@ class Trigger(Enum):
 
     PCSC = "pcsc"
     """The service, a reader or a card came, went or changed."""
+    PAGE = "page"
+    """This tool's page is shown by another browser, or says more of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,10 @@ class World:
     libraries: Libraries
     anchors: Anchors
     publish: Publish
+    catalogue: Callable[[], Catalogue]
+    """What is known of the field; read at the first call."""
+    page: Callable[[], PageBrowser | None]
+    """The browser that shows this tool's page, or that the person named; None for neither."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,11 +24,14 @@ from diagcps.words import LANGUAGES
 if TYPE_CHECKING:
     from diagcps.card.act import Codes, Course, Middleware, Order
     from diagcps.card.base import Libraries
+    from diagcps.catalogue_files import CatalogueFiles
     from diagcps.check import Check, Probe, World
     from diagcps.examination import Examination
     from diagcps.facts import Library, StoredCertificate
     from diagcps.model import Diagnosis
     from diagcps.registry import Registry
+    from diagcps.visitor import Visitor
+    from diagcps.workstation import BrowserKind
 
 EXIT_USAGE, EXIT_CANNOT_WRITE, EXIT_INTERRUPTED, EXIT_BUG = 64, 74, 130, 70
 
@@ -97,6 +100,7 @@ def _language(options: argparse.Namespace) -> str:
 def _examination(options: argparse.Namespace, named: Sequence[str] | None = None) -> Examination:
     """The examination that the options ask for: real, replayed or simulated."""
     from diagcps import probes, profiles, registry
+    from diagcps.catalogue_files import CatalogueFiles
     from diagcps.examination import assemble
 
     profile = profiles.choose(getattr(options, "profile", DEFAULT))
@@ -108,12 +112,13 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
             word = option.replace("_", "-")
             raise UsageError(f"--{word} is for this workstation: not with --scenario or --replay")
     found = registry.load(probes.BUILT_IN, folders=getattr(options, "checks_dir", ()))
+    catalogue = CatalogueFiles(getattr(options, "data_dir", None))
     if name is not None:
         subject = _simulated(name, found)
     elif saved is not None:
-        subject = _replayed(saved, found)
+        subject = _replayed(saved, found, catalogue)
     else:
-        subject = _real(options, found)
+        subject = _real(options, found, catalogue)
     sources = subject.sources
     limit = getattr(options, "timeout", None)
     if limit is not None:
@@ -131,6 +136,7 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
         live=subject.live,
         moment=subject.moment,
         middleware=subject.middleware,
+        visitor=subject.visitor,
     )
 
 
@@ -144,6 +150,7 @@ class _Subject:
     live: bool = False
     moment: datetime | None = None
     middleware: Middleware | None = None
+    visitor: Visitor | None = None
 
 
 def _simulated(name: str, found: Registry) -> _Subject:
@@ -159,7 +166,7 @@ def _simulated(name: str, found: Registry) -> _Subject:
     )
 
 
-def _replayed(path: Path, found: Registry) -> _Subject:
+def _replayed(path: Path, found: Registry, catalogue: CatalogueFiles) -> _Subject:
     from diagcps import probes, replay, snapshot
 
     saved = snapshot.load(snapshot.read_file(path), (*probes.KINDS, *found.probes))
@@ -167,7 +174,7 @@ def _replayed(path: Path, found: Registry) -> _Subject:
     known = probes.with_problems(saved.facts, found.problems)
     return _Subject(
         sources={probe.gives: probe for probe in probes.saved_probes(known)},
-        world=replay.saved_world(saved),
+        world=replay.saved_world(saved, catalogue),
         simulated=saved.simulated,
         moment=saved.moment,
     )
@@ -203,12 +210,13 @@ async def _publish() -> tuple[StoredCertificate, ...]:
     return await published()
 
 
-def _real(options: argparse.Namespace, found: Registry) -> _Subject:
+def _real(options: argparse.Namespace, found: Registry, catalogue: CatalogueFiles) -> _Subject:
     from diagcps import probes
     from diagcps.card.anchors import default_anchors, read_anchors
     from diagcps.card.pcsc import PcscCards
     from diagcps.check import World
     from diagcps.host import this_host
+    from diagcps.visitor import Visitor
 
     host = this_host()
     file, module = getattr(options, "trust_anchors", None), getattr(options, "pkcs11_module", None)
@@ -222,7 +230,9 @@ def _real(options: argparse.Namespace, found: Registry) -> _Subject:
         libraries = _Installed((module,), given=True)
     else:
         libraries = _Installed(host.library_paths())
-    tool = probes.tool_probe(found.problems)
+    tool = probes.tool_probe(found.problems, catalogue)
+    named = getattr(options, "browser", None)
+    visitor = Visitor(named=BrowserKind(named) if named else None)
     return _Subject(
         sources={**found.probes, tool.gives: tool},
         world=World(
@@ -231,9 +241,12 @@ def _real(options: argparse.Namespace, found: Registry) -> _Subject:
             libraries=libraries,
             anchors=anchors,
             publish=_publish,
+            catalogue=catalogue,
+            page=visitor,
         ),
         simulated=not anchors.default,
         live=True,
+        visitor=visitor,
         middleware=None if module == "none" else _Acting(),
     )
 

@@ -29,6 +29,7 @@ from diagcps.remedies import Remedies
 from diagcps.report.base import CauseLine, Local, RemedyLine, Report
 from diagcps.report.build import build, cause_line, remedy_line
 from diagcps.runner import Runner
+from diagcps.visitor import Visitor
 from diagcps.words import Words
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Examination:
     remedies: Remedies
     middleware: Middleware | None = None
     """What uses a code of the card, at the person's word alone; None for a saved workstation."""
+    visitor: Visitor | None = None
+    """The person's browser, as far as it is known; None for a saved or simulated workstation."""
     _words: dict[str, Words] = field(default_factory=dict)
 
     def words(self, language: str) -> Words:
@@ -124,6 +127,7 @@ def assemble(
     live: bool = False,
     moment: datetime | None = None,
     middleware: Middleware | None = None,
+    visitor: Visitor | None = None,
 ) -> Examination:
     """An examination of `world` for `profile`; with `named`, of those checks alone."""
     checks = registry.select(named or _covered(registry.checks, profile))
@@ -151,6 +155,7 @@ def assemble(
         moment=moment,
         remedies=Remedies(registry.content),
         middleware=middleware,
+        visitor=visitor,
     )
 
 

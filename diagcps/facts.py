@@ -451,11 +451,18 @@ class UsbReader:
     product_id: str
     name: str
     """The product string of the device; may be empty."""
+    problem: int | None = None
+    """Windows' problem code (CM_PROB_*): 0 none, 28 no driver; None on other systems."""
+    serial: bool = False
+    """It offers a serial port (COM3, /dev/ttyACM0) and no smart-card interface."""
+    may_sleep: bool | None = None
+    """The system may cut its power while it idles; None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsbReaders:
-    """Every USB device with a smart-card interface (USB class 0Bh, CCID 1.1) or reader class."""
+    """Every USB device with a smart-card interface (USB class 0Bh, CCID 1.1) or reader class, and
+    those whose numbers are in the catalogue of readers."""
 
     readers: tuple[UsbReader, ...]
     source: str

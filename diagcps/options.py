@@ -28,6 +28,10 @@ FORMATS = ("text", "json")
 SIMULATED = "a simulated workstation"
 
 
+BROWSERS = ("firefox", "chrome", "edge", "safari")
+"""Those that a person can name (`workstation.BrowserKind`)."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with the project's exit code for wrong usage and one line for the person."""
 
@@ -55,6 +59,7 @@ def parser() -> Parser:
     what = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     what.add_argument("--profile", metavar="ID", help="what the workstation is for")
     what.add_argument("--scenario", metavar="NAME", help=SIMULATED)
+    what.add_argument("--browser", choices=BROWSERS, help="the one in which you sign in")
 
     serve = commands.add_parser("serve", parents=[everywhere, what], help="open the page (default)")
     _serve_options(serve)
@@ -62,6 +67,9 @@ def parser() -> Parser:
     # Without a command, `diagcps` serves: it takes the options of `serve`.
     whole.add_argument("--profile", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     whole.add_argument("--scenario", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    whole.add_argument(
+        "--browser", choices=BROWSERS, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
 
     check = commands.add_parser(
         "check", parents=[everywhere, what], help="diagnose in the terminal"
@@ -175,6 +183,12 @@ def _known_language(value: object) -> str:
     return str(value)
 
 
+def _known_browser(value: object) -> str:
+    if value not in BROWSERS:
+        raise ValueError(f"none of {', '.join(BROWSERS)}")
+    return str(value)
+
+
 def _paths(value: object) -> list[Path]:
     if not isinstance(value, list):
         raise TypeError("not a list of folders")
@@ -186,4 +200,6 @@ CONFIG: dict[str, Callable[[Any], object]] = {
     "profile": str,
     "port": _port,
     "checks_dir": _paths,
+    "data_dir": Path,
+    "browser": _known_browser,
 }

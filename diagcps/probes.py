@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from diagcps import RELEASED, __version__
+from diagcps import RELEASED, __version__, workstation
 from diagcps.card.base import Anchors
+from diagcps.catalogue import Catalogue
+from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import Facts, Probe, Trigger, World
 from diagcps.facts import (
     AuthenticationCertificates,
@@ -32,7 +34,9 @@ from diagcps.facts import (
 )
 from diagcps.host.programs import known_programs, with_clients
 from diagcps.model import (
+    EVERY_PLATFORM,
     LoadProblem,
+    Platform,
     ProbeDenied,
     ProbeError,
     ProbeFailure,
@@ -47,6 +51,14 @@ _PCSC = frozenset({Trigger.PCSC})
 
 async def _read_cards(world: World) -> Pcsc:
     return await world.cards.read()
+
+
+def _read_usb(world: World) -> UsbReaders:
+    return world.host.usb_readers(world.catalogue())
+
+
+async def _read_losses(world: World, _: Facts) -> workstation.Losses:
+    return workstation.Losses(readers=world.cards.losses())
 
 
 def _read_moment(_: World) -> Moment:
@@ -164,29 +176,75 @@ OF_CARDS: tuple[Probe[Any], ...] = (
 )
 """The probes of what a card says, and of what is said of it."""
 
+
+def _installed(kind: type[Any]) -> Probe[Any]:
+    """The probe of a fact that the host answers by looking for what the catalogue names."""
+
+    def read(world: World) -> Any:
+        return world.host.installed(kind, world.catalogue())
+
+    return Probe(gives=kind, read=read, timeout_s=8.0, platforms=_ONLY_ON.get(kind, EVERY_PLATFORM))
+
+
+_ONLY_ON = {
+    workstation.PersonCertificates: frozenset({Platform.WINDOWS}),
+    workstation.MacCards: frozenset({Platform.MACOS}),
+}
+
+
+def _read_page(world: World, facts: Facts) -> workstation.PageBrowser:
+    page = world.page()
+    if page is not None:
+        return page
+    default = facts[workstation.Browsers].default
+    if default is None:
+        raise ProbeUnavailable("no default browser")
+    how = workstation.How.DEFAULT
+    return workstation.PageBrowser(kind=default, version="", extension=None, how=how)
+
+
+OF_THE_WORKSTATION: tuple[Probe[Any], ...] = (
+    *(_installed(kind) for kind in workstation.KINDS),
+    Probe(
+        gives=workstation.PageBrowser,
+        read=_read_page,
+        after=(workstation.Browsers,),
+        refreshed_by=frozenset({Trigger.PAGE}),
+    ),
+)
+"""The probes of what is installed and set."""
+
+CATALOGUE: Probe[Catalogue] = Probe(gives=Catalogue, read=lambda world: world.catalogue())
+"""What is known of the field: of now, and never saved, so that a replay is judged by it."""
+
 BUILT_IN: tuple[Probe[Any], ...] = (
     Probe(gives=Moment, read=_read_moment, refreshed_by=_PCSC),
     Probe(gives=System, read=lambda world: world.host.system()),
     Probe(gives=Session, read=lambda world: world.host.session()),
     Probe(gives=PcscService, read=lambda world: world.host.pcsc_service(), refreshed_by=_PCSC),
-    Probe(gives=UsbReaders, read=lambda world: world.host.usb_readers(), refreshed_by=_PCSC),
+    Probe(gives=UsbReaders, read=_read_usb, refreshed_by=_PCSC),
     Probe(gives=PcscClients, read=lambda world: world.host.pcsc_clients(), refreshed_by=_PCSC),
     Probe(gives=RunningPrograms, read=_read_programs, after=(PcscClients,), refreshed_by=_PCSC),
     # The seam has limits of its own, shorter, so that one slot that hangs does not hide the others.
     Probe(gives=Pcsc, read=_read_cards, timeout_s=12.0, refreshed_by=_PCSC),
+    Probe(gives=workstation.Losses, read=_read_losses, after=(Pcsc,), refreshed_by=_PCSC),
     *OF_CARDS,
+    *OF_THE_WORKSTATION,
+    CATALOGUE,
 )
 
-KINDS: tuple[type, ...] = (*(probe.gives for probe in BUILT_IN), Tool)
+KINDS: tuple[type, ...] = (*(each.gives for each in BUILT_IN if each is not CATALOGUE), Tool)
+"""The facts of a workstation, as they are saved."""
 
 
-def tool_probe(problems: Iterable[LoadProblem]) -> Probe[Tool]:
+def tool_probe(problems: Iterable[LoadProblem], files: CatalogueFiles) -> Probe[Tool]:
     """The probe of this tool's own state: what could not be loaded, here and behind the seams."""
-    unloaded = tuple(ToolPart(part=problem.part, detail=problem.detail) for problem in problems)
 
     async def read(world: World) -> Tool:
         # On no thread: it looks at what is imported already, and settles first on the page.
-        return Tool(version=__version__, missing=(*unloaded, *world.cards.missing()))
+        unloaded = (*problems, *files.refused())
+        parts = tuple(ToolPart(part=problem.part, detail=problem.detail) for problem in unloaded)
+        return Tool(version=__version__, missing=(*parts, *world.cards.missing()))
 
     return Probe(gives=Tool, read=read)
 
@@ -209,8 +267,10 @@ _ERRORS: Mapping[Reason, type[ProbeError]] = {
 
 
 def saved_probes(facts: Mapping[type, Any]) -> tuple[Probe[Any], ...]:
-    """Probes that give saved facts again, and fail again as they failed then."""
-    return tuple(Probe(gives=kind, read=_again(fact)) for kind, fact in facts.items())
+    """Probes that give saved facts again, and fail again as they failed then; the catalogue is of
+    now."""
+    saved = tuple(Probe(gives=kind, read=_again(fact)) for kind, fact in facts.items())
+    return (*saved, CATALOGUE)
 
 
 def _again(fact: Any) -> Callable[[World], Any]:

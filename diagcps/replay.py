@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from diagcps.card.base import Anchors, CardRemoved, Result, Transmit
+from diagcps.catalogue import Catalogue
+from diagcps.catalogue_files import CatalogueFiles, Known
 from diagcps.check import World
 from diagcps.facts import (
     Library,
@@ -20,6 +22,7 @@ from diagcps.facts import (
     ToolPart,
     UsbReaders,
 )
+from diagcps.host.base import Installed
 from diagcps.model import Platform, ProbeUnavailable
 
 if TYPE_CHECKING:
@@ -57,7 +60,11 @@ class NoHost:
         """Raises ProbeUnavailable."""
         raise ProbeUnavailable
 
-    def usb_readers(self) -> UsbReaders:
+    def usb_readers(self, catalogue: Catalogue) -> UsbReaders:  # noqa: ARG002
+        """Raises ProbeUnavailable."""
+        raise ProbeUnavailable
+
+    def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:  # noqa: ARG002
         """Raises ProbeUnavailable."""
         raise ProbeUnavailable
 
@@ -85,6 +92,10 @@ class NoCards:
         """Nothing: what was missing is among the saved facts."""
         return ()
 
+    def losses(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
     async def changes(self) -> AsyncIterator[None]:
         """Ends at once: saved facts do not change."""
         changes: tuple[None, ...] = ()
@@ -108,17 +119,23 @@ async def publish_nothing() -> tuple[StoredCertificate, ...]:
 NO_ANCHORS = Anchors(fingerprints=frozenset(), names=frozenset(), default=False)
 
 
-def empty_world(platform: Platform) -> World:
-    """A world of that platform in which every question is refused."""
+def nobody() -> None:
+    """No page is open."""
+
+
+def empty_world(platform: Platform, catalogue: Known | None = None) -> World:
+    """A world of that platform that answers nothing but what is known of the field."""
     return World(
         host=NoHost(platform),
         cards=NoCards(),
         libraries=NoLibraries(),
         anchors=NO_ANCHORS,
         publish=publish_nothing,
+        catalogue=catalogue or CatalogueFiles(),
+        page=nobody,
     )
 
 
-def saved_world(snapshot: Snapshot) -> World:
-    """The world of saved facts: nothing is asked anew."""
-    return empty_world(snapshot.system.platform)
+def saved_world(snapshot: Snapshot, catalogue: Known) -> World:
+    """The world of saved facts: nothing is asked anew, and it is judged by what is known now."""
+    return empty_world(snapshot.system.platform, catalogue)

@@ -22,12 +22,14 @@ from diagcps.card.simulator.base import ANCHORS_FILE, ATRS, Plastic, SimulatedCa
 from diagcps.card.simulator.cards import MakeCard, SimulatedCards
 from diagcps.card.simulator.library import SimulatedLibrary
 from diagcps.card.simulator.middleware import SimulatedMiddleware
+from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import Probe, World
 from diagcps.facts import Pcsc, Slot, SlotState, Tool
 from diagcps.model import LoadError, LoadProblem, Private, UsageError
 from diagcps.probes import KINDS, OF_CARDS, saved_probes, with_problems
-from diagcps.replay import NoHost, publish_nothing
-from diagcps.snapshot import Snapshot, from_data, from_table
+from diagcps.replay import NoHost, nobody, publish_nothing
+from diagcps.snapshot import Snapshot, from_data
+from diagcps.tables import WrongShape, from_table
 
 _FOLDER = Path(__file__).parent / "scenarios"
 _BASE = "_base"
@@ -72,7 +74,7 @@ def load(name: str) -> Scenario:
     if name not in names():
         raise UsageError(f"unknown scenario {name!r}; known: {', '.join(names())}")
     base, own = _read(_BASE), _read(name)
-    missing = own.get("missing", {})
+    missing = {**base.get("missing", {}), **own.get("missing", {})}
     now = datetime.now(UTC)
     facts = {**base["facts"], **own.get("facts", {}), "Moment": {"at": now}}
     document = {
@@ -86,7 +88,7 @@ def load(name: str) -> Scenario:
             entry.pop("slot"): from_table(Plastic, entry, "cards") for entry in own.get("cards", [])
         }
         return _scenario(snapshot, plastics, own.get("library", {}), now)
-    except (UsageError, KeyError, IndexError, TypeError) as error:
+    except (UsageError, WrongShape, KeyError, IndexError, TypeError) as error:
         raise LoadError(f"{name}.toml: {error}") from error
 
 
@@ -113,6 +115,8 @@ def _scenario(
         libraries=shown,
         anchors=_anchors(),
         publish=publish_nothing,
+        catalogue=CatalogueFiles(),
+        page=nobody,
     )
     middleware = SimulatedMiddleware(cards)
     return Scenario(facts=facts, world=world, middleware=middleware, plastics=plastics)

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from diagcps import facts as card_facts
+from diagcps import workstation
 from diagcps.facts import Moment, System
-from diagcps.model import Private, PrivateKind, ProbeFailure, Reason, UsageError
-
-Table = TypeVar("Table")
+from diagcps.model import Private, ProbeFailure, Reason, UsageError
+from diagcps.tables import PrivateEntry, Reading, WrongShape, as_list, as_table, read_value
 
 SCHEMA = "diagcps.snapshot/1"
 LARGEST_BYTES = 8 * 1024 * 1024
 _DEEPEST = 40
-_LONGEST_LIST = 1000
+_OURS = frozenset({card_facts.__name__, workstation.__name__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +58,10 @@ class _Apart:
     """Private values on their way out, each once."""
 
     kept: bool
-    values: list[Private] = field(default_factory=list)
+    values: dict[Private, int] = field(default_factory=dict)
 
     def number(self, value: Private) -> int:
-        if value not in self.values:
-            self.values.append(value)
-        return self.values.index(value)
+        return self.values.setdefault(value, len(self.values))
 
 
 def dump(snapshot: Snapshot, *, private: bool = True) -> str:
@@ -93,8 +90,8 @@ def dump(snapshot: Snapshot, *, private: bool = True) -> str:
 
 def name_of(kind: type) -> str:
     """What a fact is called in a snapshot; a plug-in's has the name of its module before it."""
-    ours = kind.__module__ == System.__module__
-    return kind.__name__ if ours else f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+    module = kind.__module__
+    return kind.__name__ if module in _OURS else f"{module.rpartition('.')[2]}.{kind.__name__}"
 
 
 def read_file(path: Path) -> bytes:
@@ -126,18 +123,10 @@ def from_data(document: object, kinds: Iterable[type]) -> Snapshot:
     _limit_depth(document)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise UsageError(f"not a snapshot: its schema is not {SCHEMA}")
-    private = [
-        _from_data(_PrivateEntry, entry, f"private[{i}]", [])
-        for i, entry in enumerate(_list(document.get("private", []), "private"))
-    ]
-    known = {name_of(kind): kind for kind in kinds}
-    facts: dict[type, Any] = {}
-    for name, entry in _table(document.get("facts", {}), "facts").items():
-        if name in known:
-            facts[known[name]] = _from_data(known[name], entry, name, private)
-    for name, entry in _table(document.get("missing", {}), "missing").items():
-        if name in known:
-            facts[known[name]] = _from_data(ProbeFailure, entry, name, private)
+    try:
+        facts = _facts(document, {name_of(kind): kind for kind in kinds})
+    except WrongShape as error:
+        raise UsageError(f"not a snapshot: {error}") from error
     simulated = document.get("simulated", False)
     if not isinstance(simulated, bool):
         raise UsageError("not a snapshot: simulated is not true or false")
@@ -146,10 +135,22 @@ def from_data(document: object, kinds: Iterable[type]) -> Snapshot:
     return snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PrivateEntry:
-    kind: PrivateKind
-    value: str | None
+def _facts(document: Mapping[str, Any], known: Mapping[str, type]) -> dict[type, Any]:
+    private = as_list(document.get("private", []), "private")
+    how = Reading(
+        private=tuple(
+            read_value(PrivateEntry, entry, f"private[{i}]", Reading())
+            for i, entry in enumerate(private)
+        )
+    )
+    facts: dict[type, Any] = {}
+    for name, entry in as_table(document.get("facts", {}), "facts").items():
+        if name in known:
+            facts[known[name]] = read_value(known[name], entry, name, how)
+    for name, entry in as_table(document.get("missing", {}), "missing").items():
+        if name in known:
+            facts[known[name]] = read_value(ProbeFailure, entry, name, how)
+    return facts
 
 
 def _to_data(value: Any, apart: _Apart) -> Any:
@@ -168,132 +169,6 @@ def _to_data(value: Any, apart: _Apart) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(type(value).__name__)
-
-
-def _from_data(kind: Any, value: Any, where: str, private: list[_PrivateEntry]) -> Any:
-    """`value` as a `kind`, checked all the way down. Raises UsageError naming the place."""
-    if kind is Private:
-        return _private(value, where, private)
-    if isinstance(kind, types.UnionType):
-        return _from_union(kind, value, where, private)
-    if typing.get_origin(kind) is tuple:
-        (item, _) = typing.get_args(kind)
-        values = enumerate(_list(value, where))
-        return tuple(_from_data(item, entry, f"{where}[{i}]", private) for i, entry in values)
-    if dataclasses.is_dataclass(kind):
-        return _from_table(kind, _table(value, where), where, private)
-    if kind in _LEAVES:
-        return _leaf(kind, value, where)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        try:
-            return kind(value)
-        except (ValueError, TypeError):
-            raise UsageError(f"not a snapshot: {where} is none of its values") from None
-    raise UsageError(f"not a snapshot: {where} cannot be read back")
-
-
-def _from_union(kind: Any, value: Any, where: str, private: list[_PrivateEntry]) -> Any:
-    options = typing.get_args(kind)
-    if value is None and types.NoneType in options:
-        return None
-    for option in options:
-        if option is types.NoneType:
-            continue
-        try:
-            return _from_data(option, value, where, private)
-        except UsageError:
-            continue
-    raise UsageError(f"not a snapshot: {where} has the wrong type")
-
-
-def from_table(kind: type[Table], table: object, where: str) -> Table:
-    """A dataclass without private values from a table, every field of which it must have.
-
-    Raises UsageError naming the place.
-    """
-    known = {each.name for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = set(_table(table, where)) - known
-    if unknown:
-        raise UsageError(f"{where} has no {', '.join(sorted(unknown))}")
-    made: Table = _from_table(kind, _table(table, where), where, [])
-    return made
-
-
-def _from_table(
-    kind: Any, table: Mapping[str, Any], where: str, private: list[_PrivateEntry]
-) -> Any:
-    hints = typing.get_type_hints(kind)
-    given: dict[str, Any] = {}
-    for each in dataclasses.fields(kind):
-        if each.name in table:
-            place = f"{where}.{each.name}"
-            given[each.name] = _from_data(hints[each.name], table[each.name], place, private)
-        elif each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING:
-            raise UsageError(f"not a snapshot: {where} has no {each.name}")
-    return kind(**given)
-
-
-def _private(value: Any, where: str, private: list[_PrivateEntry]) -> Private:
-    number = _table(value, where).get("private")
-    if type(number) is not int or not 0 <= number < len(private):
-        raise UsageError(f"not a snapshot: {where} refers to no private value")
-    entry = private[number]
-    # A shareable snapshot holds the place of the value without the value.
-    return Private(
-        entry.kind, entry.value if entry.value is not None else f"{entry.kind.value}-{number + 1}"
-    )
-
-
-_LEAVES: tuple[Any, ...] = (str, int, float, bool, bytes, datetime)
-
-
-def _leaf(kind: Any, value: Any, where: str) -> Any:
-    wrong = UsageError(f"not a snapshot: {where} has the wrong type")
-    if kind is datetime:
-        return _datetime(value, wrong)
-    if kind is bytes:
-        if not isinstance(value, str):
-            raise wrong
-        try:
-            return bytes.fromhex(value)
-        except ValueError:
-            raise wrong from None
-    if kind is float and type(value) is int:
-        return float(value)
-    # bool is an int to Python, and not to us.
-    if type(value) is not kind:
-        raise wrong
-    # JSON can write half a character (a lone surrogate), which nothing can print.
-    if kind is str and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-        raise wrong
-    return value
-
-
-def _datetime(value: Any, wrong: UsageError) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        raise wrong from None
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
-        raise wrong
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise wrong from None
-
-
-def _table(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise UsageError(f"not a snapshot: {where} is not a table")
-    return value
-
-
-def _list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise UsageError(f"not a snapshot: {where} is not a list")
-    if len(value) > _LONGEST_LIST:
-        raise UsageError(f"not a snapshot: {where} has more than {_LONGEST_LIST} entries")
-    return value
 
 
 def _limit_depth(document: object) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from diagcps import registry, scenario
+from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import Area, Check, Facts, Judge, Probe, Trigger, World
 from diagcps.diagnosis import diagnose
 from diagcps.examination import Examination, assemble
@@ -75,6 +76,9 @@ NEW_CPS = bytes.fromhex("3B001225006480FF")
 VITALE = bytes.fromhex("3B751300004309EA9000")
 AGENT = bytes.fromhex("3B6700002D201601789000")
 FOREIGN = bytes.fromhex("3B6500002063CB6600")
+
+CATALOGUE = CatalogueFiles()()
+"""What the project knows of the field."""
 
 NOW = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
 

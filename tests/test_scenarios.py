@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from diagcps import registry, scenario
+from diagcps.catalogue import Catalogue
 from diagcps.facts import Moment, Tool
 from diagcps.model import CauseId, Level, Outcome, UsageError
 from diagcps.probes import BUILT_IN, KINDS
@@ -151,7 +152,7 @@ async def test_every_cause_of_a_scenario_is_told_with_what_to_do(name: str, lang
 @pytest.mark.parametrize("name", TABLE)
 def test_a_scenario_is_complete(name: str) -> None:
     subject = load(name)
-    assert set(subject.probes()) == set(KINDS)
+    assert set(subject.probes()) == {*KINDS, Catalogue}
     assert abs((datetime.now(UTC) - subject.facts[Moment].at).total_seconds()) < 60
     assert isinstance(subject.facts[Tool], Tool)
 

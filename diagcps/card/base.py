@@ -76,6 +76,9 @@ class Cards(Protocol):
     def missing(self) -> tuple[ToolPart, ...]:
         """The parts of this tool without which cards cannot be read here."""
 
+    def losses(self) -> tuple[str, ...]:
+        """The model of each reader that went within the last minute, once for each time."""
+
     def changes(self) -> AsyncIterator[None]:
         """Yields after each change of the service, its readers or their cards."""
 

@@ -18,6 +18,7 @@ from diagcps.card.base import (
     Transmit,
 )
 from diagcps.card.codes import PcscCode, describe
+from diagcps.card.losses import Losses
 from diagcps.card.permitted import permitted
 from diagcps.card.watch import Watch
 from diagcps.card.winscard import PcscError, ReaderState, Winscard
@@ -59,6 +60,7 @@ class PcscCards:
         self._using: dict[str, DaemonThreads] = {}
         self._insertions: dict[str, int] = {}
         """How many insertions and removals the service had counted in each reader."""
+        self._losses = Losses()
 
     async def read(self) -> Pcsc:
         """See `Cards.read`. A service that hangs is ProbeTimeout; a slot that hangs is held."""
@@ -70,6 +72,7 @@ class PcscCards:
         self._insertions = {state.name: state.flags >> 16 for state in states}
         usable = [s for s in states if not s.flags & (winscard.UNKNOWN | winscard.UNAVAILABLE)]
         slots = await asyncio.gather(*(self._slot(api, state) for state in usable))
+        self._losses.look(slot.model for slot in slots)
         return Pcsc(slots=tuple(slots))
 
     async def use(self, slot: Slot, work: Callable[[Transmit], Result]) -> Result:
@@ -115,6 +118,10 @@ class PcscCards:
         except ProbeUnavailable as error:
             return (ToolPart(part="pyscard", detail=Private(PrivateKind.TEXT, str(error))),)
         return ()
+
+    def losses(self) -> tuple[str, ...]:
+        """See `Cards.losses`."""
+        return self._losses.recent()
 
     async def changes(self) -> AsyncIterator[None]:
         """See `Cards.changes`. Ends at once where pyscard cannot be imported."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from diagcps.catalogue import Catalogue
 from diagcps.facts import (
     PcscClients,
     PcscService,
@@ -14,6 +15,9 @@ from diagcps.facts import (
     UsbReaders,
 )
 from diagcps.model import Platform
+
+Installed = TypeVar("Installed")
+"""One of `workstation.KINDS`."""
 
 
 class Host(Protocol):
@@ -38,8 +42,14 @@ class Host(Protocol):
     def running_programs(self) -> RunningPrograms:
         """The programs in the session of this user that matter to an act with a code."""
 
-    def usb_readers(self) -> UsbReaders:
+    def usb_readers(self, catalogue: Catalogue) -> UsbReaders:
         """The readers on the USB bus, whether or not a driver takes them."""
+
+    def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:
+        """A fact of `workstation.KINDS`, looking for what the catalogue names.
+
+        Raises ProbeUnsupported for one that this kind of system does not have.
+        """
 
     def library_paths(self) -> tuple[str, ...]:
         """Where the Cryptolib's PKCS#11 library is installed here, the most likely place first."""

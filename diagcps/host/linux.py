@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from diagcps.catalogue import Catalogue
 from diagcps.facts import (
     PcscClients,
     PcscService,
@@ -23,6 +24,7 @@ from diagcps.facts import (
     UsbReader,
     UsbReaders,
 )
+from diagcps.host.base import Installed
 from diagcps.host.common import (
     as_probe_errors,
     certificates_of_file,
@@ -32,7 +34,7 @@ from diagcps.host.common import (
 )
 from diagcps.host.programs import of_this_user, running_programs
 from diagcps.host.unix_diag import list_unix_sockets
-from diagcps.model import Platform, ProbeUnavailable
+from diagcps.model import Platform, ProbeUnavailable, ProbeUnsupported
 
 _LIBRARY_READER = "_read-library"
 """The argument of the process in which this tool reads a PKCS#11 library."""
@@ -184,7 +186,7 @@ class LinuxHost:
         source = "/proc/PID/stat, /proc/PID/exe"
         return running_programs(self.platform, is_ours=of_this_user, source=source)
 
-    def usb_readers(self) -> UsbReaders:
+    def usb_readers(self, catalogue: Catalogue) -> UsbReaders:  # noqa: ARG002
         """The USB devices with a smart-card interface, in the order of their place on the bus."""
         folder = self._root / "sys/bus/usb/devices"
         with as_probe_errors():
@@ -208,6 +210,10 @@ class LinuxHost:
         own = certificates_of_folder(self._root / _COFFRE, f"/{_COFFRE}")
         bundles = (certificates_of_file(self._root / name, f"/{name}") for name in _BUNDLES)
         return own + next((found for found in bundles if found), ())
+
+    def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:  # noqa: ARG002
+        """Raises ProbeUnsupported: not written yet."""
+        raise ProbeUnsupported(kind.__name__)
 
     def library_paths(self) -> tuple[str, ...]:
         """Where the RPM of the Cryptolib CPS 5.2.2 puts the library, and its link for 64 bits."""

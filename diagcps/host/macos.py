@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from diagcps.catalogue import Catalogue
 from diagcps.facts import (
     PcscClients,
     PcscService,
@@ -20,6 +21,7 @@ from diagcps.facts import (
     UsbReader,
     UsbReaders,
 )
+from diagcps.host.base import Installed
 from diagcps.host.common import (
     as_probe_errors,
     certificates_in,
@@ -99,7 +101,7 @@ class MacHost:
         source = "sysctl(3) KERN_PROC, proc_pidpath"
         return running_programs(self.platform, is_ours=of_this_user, source=source)
 
-    def usb_readers(self) -> UsbReaders:
+    def usb_readers(self, catalogue: Catalogue) -> UsbReaders:  # noqa: ARG002
         """The USB devices with a smart-card interface, by ioreg(8).
 
         Raises ProbeTimeout when ioreg does not end, ProbeUnavailable when it fails.
@@ -122,6 +124,10 @@ class MacHost:
         except ProbeError:
             return own
         return own + certificates_in(listing, "System.keychain, SystemRootCertificates.keychain")
+
+    def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:  # noqa: ARG002
+        """Raises ProbeUnsupported: not written yet."""
+        raise ProbeUnsupported(kind.__name__)
 
     def library_paths(self) -> tuple[str, ...]:
         """Where the package of the Cryptolib CPS puts the library since OS X 10.11."""

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from diagcps.catalogue import Catalogue
 from diagcps.facts import (
     PcscClients,
     PcscService,
@@ -27,6 +28,7 @@ from diagcps.facts import (
     UsbReader,
     UsbReaders,
 )
+from diagcps.host.base import Installed
 from diagcps.host.common import as_probe_errors, certificates_of_folder, library, printable
 from diagcps.host.programs import running_programs
 from diagcps.model import Platform, ProbeDenied, ProbeUnavailable, ProbeUnsupported
@@ -228,7 +230,7 @@ class WindowsHost:
             source="EnumProcesses, ProcessIdToSessionId",
         )
 
-    def usb_readers(self) -> UsbReaders:
+    def usb_readers(self, catalogue: Catalogue) -> UsbReaders:  # noqa: ARG002
         """Devices of the smart-card reader class, and those without a driver that offer USB 0Bh."""
         with as_probe_errors():
             classed = _device_ids(_SMART_CARD_READER_CLASS, _FILTER_CLASS | _FILTER_PRESENT)
@@ -262,6 +264,10 @@ class WindowsHost:
                     if encoding == _X509
                 )
         return tuple(found)
+
+    def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:  # noqa: ARG002
+        """Raises ProbeUnsupported: not written yet."""
+        raise ProbeUnsupported(kind.__name__)
 
     def library_paths(self) -> tuple[str, ...]:
         """Where the installer of the Cryptolib CPS puts the library; see `library_places`."""

@@ -11,6 +11,7 @@ from diagcps.facts import SessionKind
 from diagcps.host import this_host
 from diagcps.host.linux import LinuxHost
 from diagcps.model import Platform, ProbeUnavailable
+from tests.builders import CATALOGUE
 from tests.host.linux_root import Root
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files and sockets of Linux")
@@ -90,7 +91,7 @@ class TestUsbReaders:
         root.device("1-2", "08E6", "3437", "USB SmartCard Reader")
         root.interface("1-2:1.0", "0b")
 
-        found = root.host().usb_readers()
+        found = root.host().usb_readers(CATALOGUE)
 
         (reader,) = found.readers
         assert (reader.vendor_id, reader.product_id) == ("08e6", "3437")
@@ -102,33 +103,33 @@ class TestUsbReaders:
         root.interface("1-1:1.0", "03")
         root.device("usb1", "1d6b", "0002")
 
-        assert root.host().usb_readers().readers == ()
+        assert root.host().usb_readers(CATALOGUE).readers == ()
 
     def test_a_device_with_two_slots_is_one_reader(self, root: Root) -> None:
         root.device("1-2.4", "0483", "ace1")
         root.interface("1-2.4:1.0", "0b")
         root.interface("1-2.4:1.1", "0b")
 
-        assert len(root.host().usb_readers().readers) == 1
+        assert len(root.host().usb_readers(CATALOGUE).readers) == 1
 
     def test_two_readers_of_one_model_are_two(self, root: Root) -> None:
         for place in ("1-3", "1-2"):
             root.device(place, "08e6", "3437")
             root.interface(f"{place}:1.0", "0b")
 
-        assert len(root.host().usb_readers().readers) == 2
+        assert len(root.host().usb_readers(CATALOGUE).readers) == 2
 
     def test_a_reader_unplugged_meanwhile_is_not_counted(self, root: Root) -> None:
         root.interface("1-2:1.0", "0b")
 
-        assert root.host().usb_readers().readers == ()
+        assert root.host().usb_readers(CATALOGUE).readers == ()
 
     def test_a_name_cannot_command_a_terminal(self, root: Root) -> None:
         root.device("1-2", "08e6", "3437", "Rea\x1b[2Jder\x07")
         root.interface("1-2:1.0", "0b")
 
-        assert root.host().usb_readers().readers[0].name == "Rea[2Jder"
+        assert root.host().usb_readers(CATALOGUE).readers[0].name == "Rea[2Jder"
 
     def test_a_system_without_usb_is_unavailable(self, root: Root) -> None:
         with pytest.raises(ProbeUnavailable):
-            root.host().usb_readers()
+            root.host().usb_readers(CATALOGUE)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from diagcps.facts import ServiceState, SessionKind, UsbReader
 from diagcps.host.macos import MacHost, parse_ioreg
 from diagcps.model import ProbeUnavailable, ProbeUnsupported
+from tests.builders import CATALOGUE
 
 LISTING = b"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -156,4 +157,4 @@ def test_the_programs_that_use_a_card_are_not_told() -> None:
 @pytest.mark.skipif(sys.platform == "darwin", reason="what other systems lack")
 def test_without_ioreg_the_readers_are_unavailable() -> None:
     with pytest.raises(ProbeUnavailable):
-        MacHost({}).usb_readers()
+        MacHost({}).usb_readers(CATALOGUE)

@@ -55,6 +55,10 @@ class SimulatedCards:
         """Nothing: what is missing is among the facts of the scenario."""
         return ()
 
+    def losses(self) -> tuple[str, ...]:
+        """None: nobody touches these readers."""
+        return ()
+
     async def changes(self) -> AsyncIterator[None]:
         """Ends at once: nobody touches these cards."""
         changes: tuple[None, ...] = ()
