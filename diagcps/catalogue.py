@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from diagcps.browsing import BrowserKind
 from diagcps.model import Platform
-from diagcps.workstation import BrowserKind
 
 
 class Part(Enum):

@@ -19,10 +19,10 @@ from diagcps.model import (
 )
 
 if TYPE_CHECKING:
+    from diagcps.browsing import PageBrowser
     from diagcps.card.base import Anchors, Cards, Libraries, Publish
     from diagcps.catalogue import Catalogue
     from diagcps.host.base import Host
-    from diagcps.workstation import PageBrowser
 
 Fact = TypeVar("Fact")
 

@@ -22,6 +22,7 @@ from diagcps.profiles import DEFAULT
 from diagcps.words import LANGUAGES
 
 if TYPE_CHECKING:
+    from diagcps.browsing import BrowserKind
     from diagcps.card.act import Codes, Course, Middleware, Order
     from diagcps.card.base import Libraries
     from diagcps.catalogue_files import CatalogueFiles
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from diagcps.model import Diagnosis
     from diagcps.registry import Registry
     from diagcps.visitor import Visitor
-    from diagcps.workstation import BrowserKind
 
 EXIT_USAGE, EXIT_CANNOT_WRITE, EXIT_INTERRUPTED, EXIT_BUG = 64, 74, 130, 70
 

@@ -66,6 +66,16 @@ class ServiceState(Enum):
     ABSENT = "absent"
 
 
+class FileState(Enum):
+    """What was found where a file or folder is expected."""
+
+    PRESENT = "present"
+    EMPTY = "empty"
+    ABSENT = "absent"
+    UNREADABLE = "unreadable"
+    """It is there and this program may not look at it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PcscService:
     """The smart-card service: SCardSvr (Windows), pcscd (Linux), CryptoTokenKit's pcscd (macOS)."""

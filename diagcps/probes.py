@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from diagcps import RELEASED, __version__, workstation
+from diagcps import RELEASED, __version__, browsing, workstation
 from diagcps.card.base import Anchors
 from diagcps.catalogue import Catalogue
 from diagcps.catalogue_files import CatalogueFiles
@@ -192,23 +192,23 @@ _ONLY_ON = {
 }
 
 
-def _read_page(world: World, facts: Facts) -> workstation.PageBrowser:
+def _read_page(world: World, facts: Facts) -> browsing.PageBrowser:
     page = world.page()
     if page is not None:
         return page
-    default = facts[workstation.Browsers].default
+    default = facts[browsing.Browsers].default
     if default is None:
         raise ProbeUnavailable("no default browser")
-    how = workstation.How.DEFAULT
-    return workstation.PageBrowser(kind=default, version="", extension=None, how=how)
+    how = browsing.How.DEFAULT
+    return browsing.PageBrowser(kind=default, version="", extension=None, how=how)
 
 
 OF_THE_WORKSTATION: tuple[Probe[Any], ...] = (
     *(_installed(kind) for kind in workstation.KINDS),
     Probe(
-        gives=workstation.PageBrowser,
+        gives=browsing.PageBrowser,
         read=_read_page,
-        after=(workstation.Browsers,),
+        after=(browsing.Browsers,),
         refreshed_by=frozenset({Trigger.PAGE}),
     ),
 )

@@ -15,8 +15,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from diagcps import browsing, workstation
 from diagcps import facts as card_facts
-from diagcps import workstation
 from diagcps.facts import Moment, System
 from diagcps.model import Private, ProbeFailure, Reason, UsageError
 from diagcps.tables import PrivateEntry, Reading, WrongShape, as_list, as_table, read_value
@@ -24,7 +24,7 @@ from diagcps.tables import PrivateEntry, Reading, WrongShape, as_list, as_table,
 SCHEMA = "diagcps.snapshot/1"
 LARGEST_BYTES = 8 * 1024 * 1024
 _DEEPEST = 40
-_OURS = frozenset({card_facts.__name__, workstation.__name__})
+_OURS = frozenset({card_facts.__name__, workstation.__name__, browsing.__name__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

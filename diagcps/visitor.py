@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from diagcps.workstation import BrowserKind, How, PageBrowser
+from diagcps.browsing import BrowserKind, How, PageBrowser
 
 
 @dataclass

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diagcps.catalogue import Catalogue
 from diagcps.facts import ServiceState, SessionKind
 from diagcps.host.windows import (
     WindowsHost,
@@ -19,6 +20,7 @@ from diagcps.host.windows import (
     windows_name,
 )
 from diagcps.model import Platform, ProbeUnsupported
+from tests.builders import CATALOGUE
 
 
 @pytest.mark.parametrize(
@@ -171,11 +173,20 @@ def test_the_programs_that_use_a_card_are_not_told() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="what other systems lack")
 @pytest.mark.parametrize(
-    "question", ["system", "session", "pcsc_service", "running_programs", "usb_readers"]
+    ("question", "known"),
+    [
+        ("system", ()),
+        ("session", ()),
+        ("pcsc_service", ()),
+        ("running_programs", ()),
+        ("usb_readers", (CATALOGUE,)),
+    ],
 )
-def test_elsewhere_than_on_windows_every_question_is_unsupported(question: str) -> None:
+def test_elsewhere_than_on_windows_every_question_is_unsupported(
+    question: str, known: tuple[Catalogue, ...]
+) -> None:
     host = WindowsHost({})
 
     assert host.platform is Platform.WINDOWS
     with pytest.raises(ProbeUnsupported):
-        getattr(host, question)()
+        getattr(host, question)(*known)

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 from diagcps import probes, profiles, registry, replay, scenario
+from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import Probe
 from diagcps.examination import Examination, assemble
 from diagcps.model import Verdict
@@ -50,7 +51,7 @@ def examine(
         sources, world, middleware = subject.probes(), subject.world, subject.middleware
     else:
         sources = {each.gives: each for each in probes.saved_probes(subject.facts)}
-        world = replay.saved_world(subject)
+        world = replay.saved_world(subject, CatalogueFiles())
     return assemble(
         registry=built_in(),
         probes={**sources, **{each.gives: each for each in more}},
