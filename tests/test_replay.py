@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from diagcps import workstation
 from diagcps.card.base import CardRemoved
 from diagcps.model import Platform, ProbeUnavailable
 from diagcps.replay import empty_world
-from tests.builders import empty
+from tests.builders import CATALOGUE, empty
 
 
 async def test_a_saved_world_answers_no_question() -> None:
     world = empty_world(Platform.WINDOWS)
     asked = [
         world.host.system, world.host.session, world.host.pcsc_service, world.host.pcsc_clients,
-        world.host.usb_readers, world.host.running_programs,
+        world.host.running_programs, lambda: world.host.usb_readers(CATALOGUE),
+        *(partial(world.host.installed, kind, CATALOGUE) for kind in workstation.KINDS),
     ]  # fmt: skip
     for question in asked:
         with pytest.raises(ProbeUnavailable):
@@ -27,5 +31,7 @@ async def test_a_saved_world_answers_no_question() -> None:
         await world.libraries.read()
     assert world.host.authorities() == ()
     assert world.host.library_paths() == ()
+    assert world.cards.losses() == ()
+    assert world.page() is None
     assert [change async for change in world.cards.changes()] == []
     assert not world.anchors.default
