@@ -5,6 +5,7 @@ Typed and frozen as those of `workstation`, of which they are a part.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -142,3 +143,7 @@ class PageBrowser:
     extension: bool | None = None
     """The CPS extension answered in the page (`window.isCpsWebExAlive`); None: not asked."""
     how: How
+
+
+Visit = Callable[[], PageBrowser | None]
+"""What gives the browser in which the person signs in, as far as it is known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -71,7 +71,3 @@ def _read(path: Path, kind: type[Any]) -> Any:
         return from_table(kind, tomllib.loads(data.decode("utf-8")), path.stem)
     except (OSError, ValueError, WrongShape, RecursionError) as error:
         raise LoadError(f"{path.name}: {error}") from error
-
-
-Known = Callable[[], Catalogue]
-"""What gives the catalogue."""

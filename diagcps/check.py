@@ -19,9 +19,9 @@ from diagcps.model import (
 )
 
 if TYPE_CHECKING:
-    from diagcps.browsing import PageBrowser
+    from diagcps.browsing import Visit
     from diagcps.card.base import Anchors, Cards, Libraries, Publish
-    from diagcps.catalogue import Catalogue
+    from diagcps.catalogue import Known
     from diagcps.host.base import Host
 
 Fact = TypeVar("Fact")
@@ -64,9 +64,9 @@ class World:
     libraries: Libraries
     anchors: Anchors
     publish: Publish
-    catalogue: Callable[[], Catalogue]
+    catalogue: Known
     """What is known of the field; read at the first call."""
-    page: Callable[[], PageBrowser | None]
+    page: Visit
     """The browser that shows this tool's page, or that the person named; None for neither."""
 
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from diagcps.card.base import Anchors, CardRemoved, Result, Transmit
-from diagcps.catalogue import Catalogue
-from diagcps.catalogue_files import CatalogueFiles, Known
+from diagcps.catalogue import Catalogue, Known
+from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import World
 from diagcps.facts import (
     Library,
@@ -56,7 +56,7 @@ class NoHost:
         """Raises ProbeUnavailable."""
         raise ProbeUnavailable
 
-    def running_programs(self) -> RunningPrograms:
+    def running_programs(self, catalogue: Catalogue) -> RunningPrograms:  # noqa: ARG002
         """Raises ProbeUnavailable."""
         raise ProbeUnavailable
 

@@ -64,8 +64,8 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(p.stem for p in _FOLDER.glob("*.toml") if not p.stem.startswith("_")))
 
 
-def load(name: str) -> Scenario:
-    """The scenario called `name`, as of now.
+def load(name: str, *, now: datetime | None = None) -> Scenario:
+    """The scenario called `name`, as of `now`: of this moment where that is None.
 
     Raises UsageError for an unknown one and for one still to come, LoadError for a damaged file.
     """
@@ -75,7 +75,7 @@ def load(name: str) -> Scenario:
         raise UsageError(f"unknown scenario {name!r}; known: {', '.join(names())}")
     base, own = _read(_BASE), _read(name)
     missing = {**base.get("missing", {}), **own.get("missing", {})}
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     facts = {**base["facts"], **own.get("facts", {}), "Moment": {"at": now}}
     document = {
         **base,

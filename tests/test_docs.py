@@ -12,11 +12,12 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
 import pytest
 
-from diagcps import cli, events, facts, options, probes, registry
+from diagcps import browsing, cli, events, facts, options, probes, registry, workstation
 from diagcps.card.atr import recognise
 from diagcps.card.codes import PcscCode
 from diagcps.check import Check, Probe, World
@@ -59,10 +60,14 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
                 yield from _options(below)
 
 
-def _kinds(module: object) -> list[str]:
-    """The classes that a module of facts defines."""
-    own = inspect.getmembers(module, inspect.isclass)
-    return [name for name, kind in own if kind.__module__ == facts.__name__]
+def _kinds(*modules: ModuleType) -> list[str]:
+    """The classes that modules of facts define."""
+    return [
+        name
+        for module in modules
+        for name, kind in inspect.getmembers(module, inspect.isclass)
+        if kind.__module__ == module.__name__
+    ]
 
 
 @pytest.mark.parametrize("kind", [kind.__name__ for kind in get_args(events.Event)])
@@ -70,7 +75,7 @@ def test_every_event_is_documented(kind: str) -> None:
     assert _is_named(kind)
 
 
-@pytest.mark.parametrize("kind", _kinds(facts))
+@pytest.mark.parametrize("kind", _kinds(facts, workstation, browsing))
 def test_every_fact_is_documented(kind: str) -> None:
     assert _is_named(kind)
 

@@ -1,0 +1,1 @@
+"""Workstations described, recorded by the probes, and judged: one for each cause and system."""
