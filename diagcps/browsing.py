@@ -56,7 +56,7 @@ class BrowserPolicy:
     name: str
     """LocalNetworkAccessAllowedForUrls, LoopbackNetworkAllowedForUrls, LocalNetworkAccess …"""
     addresses: int
-    """How many addresses it names."""
+    """How many addresses it names; 0 for one that lifts the restriction for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,16 +100,19 @@ class FirefoxProfile:
     used: datetime | None = None
     """When it was used last (times.json, or its newest file); None when never."""
     state: FileState
-    """UNREADABLE: its files could not be read; EMPTY: it was never opened."""
+    """UNREADABLE: its files could not be read; EMPTY: it was never opened; ABSENT: its folder is
+    gone."""
     sandbox: Sandbox = Sandbox.NONE
     extensions: tuple[Extension, ...] = ()
     """The CPS ones alone, today's and older ones."""
     modules: tuple[SecurityModule, ...] = ()
     """Those of the card alone: the Cryptolib's, older ones and OpenSC's."""
     system_certificates: bool | None = None
-    """Firefox also takes the certificates of the system (security.osclientcerts.autoload)."""
-    authorities: tuple[str, ...] = ()
-    """SHA-1, upper case, of the catalogue's authorities in its certificate store, old ones too."""
+    """Firefox also takes the certificates of the system (security.osclientcerts.autoload); None
+    where the profile leaves it as Firefox has it by default."""
+    authorities: tuple[str, ...] | None = ()
+    """SHA-1, upper case, of the catalogue's authorities in its certificate store, old ones too;
+    None when the store could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

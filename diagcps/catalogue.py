@@ -6,10 +6,12 @@ come from `data/*.toml`, read and checked by `catalogue_files`; an administrator
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from diagcps.browsing import BrowserKind
+from diagcps.facts import ProgramKind
 from diagcps.model import Platform
 
 
@@ -37,6 +39,8 @@ class Checksum:
 
     version: str
     md5: str
+    file_version: str = ""
+    """The file's own version then; empty when it has none, or none was published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +207,63 @@ class ReaderCatalogue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessNames:
+    """How each system names the processes of a program, without « .exe »; one that ends with « * »
+    is a beginning."""
+
+    any: tuple[str, ...] = ()
+    """On every system."""
+    linux: tuple[str, ...] = ()
+    macos: tuple[str, ...] = ()
+    windows: tuple[str, ...] = ()
+
+    def on(self, platform: Platform) -> tuple[str, ...]:
+        """The names on that system."""
+        match platform:
+            case Platform.LINUX:
+                return (*self.any, *self.linux)
+            case Platform.MACOS:
+                return (*self.any, *self.macos)
+            case Platform.WINDOWS:
+                return (*self.any, *self.windows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownProgram:
+    """A program by the names of its processes."""
+
+    name: str
+    """As people call it."""
+    kind: ProgramKind
+    processes: ProcessNames
+    helping: ProcessNames = ProcessNames()
+    """Those among them that exist only while somebody else looks at this screen."""
+    source: str
+    """Names of the catalogue's sources."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSource:
+    """A source that entries refer to by a word."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramCatalogue:
+    """Programs that matter to the card, or to an act with its code."""
+
+    date: str
+    source: str
+    sources: tuple[NamedSource, ...] = ()
+    programs: tuple[KnownProgram, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPorts:
-    """The local ports on which a program of `known_programs.toml` listens."""
+    """The local ports on which a program of the catalogue listens."""
 
     program: str
     """Its name there."""
@@ -249,5 +308,10 @@ class Catalogue:
     cryptolib: CryptolibCatalogue
     authorities: AuthorityCatalogue
     readers: ReaderCatalogue
+    programs: ProgramCatalogue
     ports: PortCatalogue
     browsers: BrowserCatalogue
+
+
+Known = Callable[[], Catalogue]
+"""What gives the catalogue, read at the first call."""

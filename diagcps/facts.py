@@ -424,7 +424,7 @@ class PcscClients:
 
 
 class ProgramKind(Enum):
-    """Why a running program matters to an act with a code of the card."""
+    """Why a running program matters, most of them to an act with a code of the card."""
 
     CARD = "card"
     """It uses the card: it may hold the present code and present it again by itself."""
@@ -432,6 +432,8 @@ class ProgramKind(Enum):
     """So may a browser in which the person has signed in."""
     SCREEN = "screen"
     """It may show this screen to somebody else."""
+    MANAGER = "manager"
+    """The manager of certificates of the Cryptolib CPS (CCM): of no matter to an act."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -475,6 +477,9 @@ class UsbReaders:
     those whose numbers are in the catalogue of readers."""
 
     readers: tuple[UsbReader, ...]
+    withheld: int | None = None
+    """At how many ports macOS lets no data through until the person allows the accessory, whatever
+    it is; None where the system has no such thing, or does not say."""
     source: str
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from diagcps.facts import (
     AuthenticationCertificates,
     Authorities,
     CardStates,
+    Certificate,
     Library,
     Moment,
     OtherCertificates,
@@ -23,6 +25,7 @@ from diagcps.facts import (
     PcscService,
     Revocation,
     Revoked,
+    Role,
     RunningPrograms,
     Service,
     Session,
@@ -32,7 +35,7 @@ from diagcps.facts import (
     ToolPart,
     UsbReaders,
 )
-from diagcps.host.programs import known_programs, with_clients
+from diagcps.host.programs import programs_of_acts, with_clients
 from diagcps.model import (
     EVERY_PLATFORM,
     LoadProblem,
@@ -66,10 +69,11 @@ def _read_moment(_: World) -> Moment:
 
 
 def _read_programs(world: World, facts: Facts) -> RunningPrograms:
-    running, clients = world.host.running_programs(), facts.get(PcscClients)
+    catalogue, clients = world.catalogue(), facts.get(PcscClients)
+    running = world.host.running_programs(catalogue)
     if isinstance(clients, ProbeFailure):
         return running
-    return with_clients(running, clients, known_programs(world.host.platform))
+    return with_clients(running, clients, programs_of_acts(catalogue, world.host.platform))
 
 
 # What reads a card is imported where one is read: the page opens before.
@@ -183,13 +187,35 @@ def _installed(kind: type[Any]) -> Probe[Any]:
     def read(world: World) -> Any:
         return world.host.installed(kind, world.catalogue())
 
-    return Probe(gives=kind, read=read, timeout_s=8.0, platforms=_ONLY_ON.get(kind, EVERY_PLATFORM))
+    platforms, stale = _ONLY_ON.get(kind, EVERY_PLATFORM), _REFRESHED_BY.get(kind, frozenset())
+    return Probe(gives=kind, read=read, platforms=platforms, refreshed_by=stale)
 
 
-_ONLY_ON = {
-    workstation.PersonCertificates: frozenset({Platform.WINDOWS}),
-    workstation.MacCards: frozenset({Platform.MACOS}),
-}
+_ONLY_ON = {workstation.MacCards: frozenset({Platform.MACOS})}
+_REFRESHED_BY = {workstation.MacCards: _PCSC}
+_PROPAGATION_S = 10.0
+"""How long the certificates of a card that was just put in may take to come to Windows' store."""
+_LOOKS = 5
+"""How often the store is looked into meanwhile: each look asks for keys in a process of its own."""
+
+
+def _read_person(world: World, facts: Facts) -> workstation.PersonCertificates:
+    """What Windows offers to browsers: that of a card which was read too, unless it never does."""
+    read = facts.get(AuthenticationCertificates)
+    cards = () if isinstance(read, ProbeFailure) else read.cards
+    wanted = {c.fingerprint.value.lower() for card in cards for c in card.found if _is_offered(c)}
+    end = time.monotonic() + _PROPAGATION_S
+    while True:
+        found = world.host.installed(workstation.PersonCertificates, world.catalogue())
+        there = {each.fingerprint.value.lower() for each in found.certificates}
+        if wanted <= there or time.monotonic() >= end:
+            return found
+        time.sleep(_PROPAGATION_S / _LOOKS)
+
+
+def _is_offered(own: Certificate) -> bool:
+    """It authenticates, and is one of those that the host looks for."""
+    return own.role is Role.AUTHENTICATION and "IGC-SANTE" in own.issuer.upper()
 
 
 def _read_page(world: World, facts: Facts) -> browsing.PageBrowser:
@@ -204,7 +230,15 @@ def _read_page(world: World, facts: Facts) -> browsing.PageBrowser:
 
 
 OF_THE_WORKSTATION: tuple[Probe[Any], ...] = (
-    *(_installed(kind) for kind in workstation.KINDS),
+    *(_installed(kind) for kind in workstation.KINDS if kind is not workstation.PersonCertificates),
+    Probe(
+        gives=workstation.PersonCertificates,
+        read=_read_person,
+        after=(AuthenticationCertificates,),
+        timeout_s=2 * _PROPAGATION_S,
+        platforms=frozenset({Platform.WINDOWS}),
+        refreshed_by=_PCSC,
+    ),
     Probe(
         gives=browsing.PageBrowser,
         read=_read_page,

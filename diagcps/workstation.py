@@ -238,6 +238,8 @@ class Running:
     """The catalogue's name of it."""
     processes: int
     """How many of them, 1 or more."""
+    helping: int = 0
+    """How many of these exist only while somebody else looks at this screen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +258,8 @@ class Software:
     """The programs of the catalogue that run on this machine, and the ports they share."""
 
     running: tuple[Running, ...]
+    """Processes of this person's session and of the system's services: what others run on the same
+    server is theirs."""
     listeners: tuple[Listener, ...] | None = None
     """None where the system does not tell who listens."""
     source: str

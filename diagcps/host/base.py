@@ -39,7 +39,7 @@ class Host(Protocol):
     def pcsc_clients(self) -> PcscClients:
         """The other programs that use the smart-card service, where the system tells."""
 
-    def running_programs(self) -> RunningPrograms:
+    def running_programs(self, catalogue: Catalogue) -> RunningPrograms:
         """The programs in the session of this user that matter to an act with a code."""
 
     def usb_readers(self, catalogue: Catalogue) -> UsbReaders:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
-import re
-import stat
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from diagcps import browsing, workstation
 from diagcps.catalogue import Catalogue
 from diagcps.facts import (
     PcscClients,
     PcscService,
     RunningPrograms,
-    ServiceState,
     Session,
     SessionKind,
     StoredCertificate,
     System,
-    UsbReader,
     UsbReaders,
 )
 from diagcps.host.base import Installed
@@ -32,46 +28,27 @@ from diagcps.host.common import (
     library,
     printable,
 )
-from diagcps.host.programs import of_this_user, running_programs
-from diagcps.host.unix_diag import list_unix_sockets
-from diagcps.model import Platform, ProbeUnavailable, ProbeUnsupported
-
-_LIBRARY_READER = "_read-library"
-"""The argument of the process in which this tool reads a PKCS#11 library."""
-_SOCKET_PATH = "/run/pcscd/pcscd.comm"
-_SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
-"""pcsc-lite's client library takes the socket's path from it (getSocketName, winscard_msg.c)."""
-_PID_FILE = "run/pcscd/pcscd.pid"
-_DAEMON = "pcscd"
-_BINARIES = ("usr/sbin/pcscd", "usr/bin/pcscd", "usr/local/sbin/pcscd")
-_UNIT_FOLDERS = (
-    "etc/systemd/system",
-    "run/systemd/system",
-    "usr/local/lib/systemd/system",
-    "usr/lib/systemd/system",
-    "lib/systemd/system",
+from diagcps.host.components import read_components
+from diagcps.host.linux_installed import (
+    COFFRE,
+    read_authority_stores,
+    read_registration,
+    read_settings,
 )
-"""The part of systemd's search path that matters here, what wins first (systemd.unit(5))."""
-_SOCKET_UNIT = "pcscd.socket"
-_SERVICE_UNIT = "pcscd.service"
+from diagcps.host.linux_packages import read_products
+from diagcps.host.linux_processes import ancestors
+from diagcps.host.linux_service import PcscDaemon
+from diagcps.host.linux_system import read_account, read_machine
+from diagcps.host.linux_usb import usb_readers
+from diagcps.host.programs import of_this_user, of_this_user_or_root, running_programs
+from diagcps.host.software import read_software
+from diagcps.model import Platform, ProbeUnavailable, ProbeUnsupported
 
 _LIBRARIES = (
     "opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so",
     "usr/lib64/libcps3_pkcs11_lux.so",
 )
 
-_ACCEPTS_CONNECTIONS = 0x10000
-"""__SO_ACCEPTCON in the flags of /proc/net/unix (proc_pid_net(5))."""
-_LISTED_COLUMNS = 8
-
-_SMART_CARD_CLASS = "0b"
-"""The USB class of CCID devices (USB device class definition for CCID, 1.1, 4.1)."""
-_USB_ID = re.compile(r"[0-9a-f]{4}")
-_ANCESTORS_AT_MOST = 64
-_SOCKET_LINK = re.compile(r"socket:\[([0-9]+)\]")
-"""What a descriptor of a socket links to (proc_pid_fd(5))."""
-
-_COFFRE = "etc/opt/santesocial/CPS/Coffre"
 _BUNDLES = (
     "etc/ssl/certs/ca-certificates.crt",
     "etc/pki/tls/certs/ca-bundle.crt",
@@ -80,32 +57,6 @@ _BUNDLES = (
     "etc/ssl/cert.pem",
 )
 """Where distributions keep the system's authorities (Go, crypto/x509, root_linux.go)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Process:
-    name: str
-    is_alive: bool
-    parent: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Endpoint:
-    """The socket that programs connect to for PC/SC."""
-
-    path: str
-    label: str
-    """How evidence names it: a path from the environment may hold a person's name."""
-    exists: bool
-    may_connect: bool
-
-    @property
-    def is_default(self) -> bool:
-        return self.path == _SOCKET_PATH
-
-    def is_named(self, name: str) -> bool:
-        """Whether a socket of that name is this one: /var/run is the older word for /run."""
-        return name in (self.path, "/var" + self.path)
 
 
 class LinuxHost:
@@ -147,246 +98,107 @@ class LinuxHost:
         # xrdp-sesman sets it for every session (sesman/env.c).
         if "XRDP_SESSION" in self._environ:
             return _session(SessionKind.RDP, "XRDP_SESSION")
-        if any(process.name.startswith("xrdp") for process in self._ancestors()):
+        if any(process.name.startswith("xrdp") for process in ancestors(self._root)):
             return _session(SessionKind.RDP, "/proc/PID/stat")
         return _session(SessionKind.LOCAL, "SSH_CONNECTION, SSH_TTY, XRDP_SESSION, /proc/PID/stat")
 
     def pcsc_service(self) -> PcscService:
-        """Whether pcscd runs, or systemd would start it.
-
-        The socket is never connected to: that would start the service, or wait on a frozen one.
-        """
-        with as_probe_errors():
-            endpoint = self._endpoint()
-            state, source = self._service_state(endpoint)
-        return PcscService(state=state, may_connect=endpoint.may_connect, source=source)
+        """Whether pcscd runs, or systemd would start it."""
+        return PcscDaemon(self._root, self._environ).service()
 
     def pcsc_clients(self) -> PcscClients:
-        """The programs whose connection the service has accepted, as far as this user may see.
+        """The programs whose connection pcscd has accepted, as far as this user may see.
 
         Raises ProbeUnavailable when no such socket is in this network namespace: the service
         does not run, or runs in another one.
         """
-        with as_probe_errors():
-            endpoint = self._endpoint()
-            served = [found for found in list_unix_sockets() if endpoint.is_named(found.name)]
-            if not served:
-                raise ProbeUnavailable(f"no socket {endpoint.label}")
-            inodes = frozenset(found.peer for found in served)
-            return PcscClients(
-                programs=self._programs(inodes),
-                source=f"sock_diag(7) {endpoint.label}, /proc/PID/fd",
-            )
+        return PcscDaemon(self._root, self._environ).clients()
 
-    def running_programs(self) -> RunningPrograms:
+    def running_programs(self, catalogue: Catalogue) -> RunningPrograms:
         """Those that this user started, on this machine, whatever the root folder.
 
         Raises ProbeUnsupported without psutil.
         """
         source = "/proc/PID/stat, /proc/PID/exe"
-        return running_programs(self.platform, is_ours=of_this_user, source=source)
+        return running_programs(self.platform, catalogue, is_ours=of_this_user, source=source)
 
-    def usb_readers(self, catalogue: Catalogue) -> UsbReaders:  # noqa: ARG002
-        """The USB devices with a smart-card interface, in the order of their place on the bus."""
-        folder = self._root / "sys/bus/usb/devices"
-        with as_probe_errors():
-            # An interface is « 1-2:1.0 », its device « 1-2 » (sysfs-bus-usb of the kernel).
-            devices = {
-                interface.name.partition(":")[0]
-                for interface in folder.iterdir()
-                if _read(interface / "bInterfaceClass") == _SMART_CARD_CLASS
-            }
-        found = (_usb_reader(folder / name) for name in sorted(devices))
-        return UsbReaders(
-            readers=tuple(reader for reader in found if reader is not None),
-            source="/sys/bus/usb/devices/*/bInterfaceClass",
-        )
+    def usb_readers(self, catalogue: Catalogue) -> UsbReaders:
+        """The USB devices with a smart-card interface, and those that the catalogue knows, in the
+        order of their place on the bus. Raises ProbeUnavailable where there is no bus."""
+        return usb_readers(self._root, catalogue.readers)
 
     def authorities(self) -> tuple[StoredCertificate, ...]:
         """Those of the Cryptolib's Coffre, then those of the system's bundle.
 
         A store that is not there, or cannot be read, adds nothing.
         """
-        own = certificates_of_folder(self._root / _COFFRE, f"/{_COFFRE}")
+        own = certificates_of_folder(self._root / COFFRE.lstrip("/"), COFFRE)
         bundles = (certificates_of_file(self._root / name, f"/{name}") for name in _BUNDLES)
         return own + next((found for found in bundles if found), ())
 
-    def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:  # noqa: ARG002
-        """Raises ProbeUnsupported: not written yet."""
-        raise ProbeUnsupported(kind.__name__)
+    def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:
+        """The fact of that kind.
+
+        Raises ProbeUnsupported for what only other systems have, and for galss.ini, of which no
+        source names the place on Linux.
+        """
+        read = self._readings(catalogue).get(kind)
+        if read is None:
+            raise ProbeUnsupported(kind.__name__)
+        found: Installed = read()
+        return found
+
+    def _readings(self, catalogue: Catalogue) -> Mapping[type, Callable[[], Any]]:
+        root, environ = self._root, self._environ
+        known = catalogue.authorities
+        return {
+            workstation.Machine: lambda: read_machine(root),
+            workstation.Account: self._account,
+            workstation.Products: lambda: read_products(root, catalogue.cryptolib),
+            workstation.Components: lambda: read_components(
+                root, catalogue.cryptolib, self.platform
+            ),
+            workstation.Registration: lambda: read_registration(root, environ),
+            workstation.Settings: lambda: read_settings(root),
+            # That of pcscd has a fact of its own, and there is no other.
+            workstation.Services: lambda: workstation.Services(services=(), source="systemd"),
+            workstation.Software: lambda: self._software(catalogue),
+            workstation.AuthorityStores: lambda: read_authority_stores(root, known),
+            browsing.Browsers: self._browsers,
+            browsing.FirefoxProfiles: lambda: self._firefox_profiles(catalogue),
+        }
+
+    def _account(self) -> workstation.Account:
+        # A program's rights are those of its effective ids, whoever started it.
+        groups = (os.getegid(), *os.getgroups())
+        return read_account(self._root, user=os.geteuid(), groups=groups)
+
+    def _software(self, catalogue: Catalogue) -> workstation.Software:
+        source = "/proc/PID/stat, /proc/PID/exe, /proc/net/tcp"
+        return read_software(self.platform, catalogue, is_ours=of_this_user_or_root, source=source)
+
+    def _browsers(self) -> browsing.Browsers:
+        browsers = library("diagcps.host.browsers_linux")
+        found: browsing.Browsers = browsers.read_browsers(self._root, self._home(), self._environ)
+        return found
+
+    def _firefox_profiles(self, catalogue: Catalogue) -> browsing.FirefoxProfiles:
+        browsers, firefox = library("diagcps.host.browsers_linux"), library("diagcps.host.firefox")
+        places = browsers.firefox_places(self._root, self._home(), self._environ)
+        found: browsing.FirefoxProfiles = firefox.read_profiles(places, catalogue)
+        return found
+
+    def _home(self) -> Path:
+        """This person's folder. Raises ProbeUnavailable where the session names none."""
+        home = self._environ.get("HOME", "")
+        if not home.startswith("/"):
+            raise ProbeUnavailable("HOME")
+        return self._root / home.lstrip("/")
 
     def library_paths(self) -> tuple[str, ...]:
         """Where the RPM of the Cryptolib CPS 5.2.2 puts the library, and its link for 64 bits."""
         return tuple(str(self._root / path) for path in _LIBRARIES)
 
-    def _endpoint(self) -> _Endpoint:
-        given = self._environ.get(_SOCKET_VARIABLE)
-        path = _SOCKET_PATH if given is None else given
-        file = self._root / path.lstrip("/")
-        try:
-            exists = stat.S_ISSOCK(file.stat().st_mode)
-        except PermissionError:
-            # A folder that this user may not search: nothing can be said but that it refuses.
-            exists, may_connect = True, False
-        except OSError:
-            exists, may_connect = False, True
-        else:
-            # connect(2) asks for write permission on the socket and search permission on its
-            # folders (unix(7)); access(2) judges both, by the user that would connect.
-            effective = os.access in os.supports_effective_ids
-            may_connect = not exists or os.access(file, os.W_OK, effective_ids=effective)
-        label = _SOCKET_PATH if given is None else _SOCKET_VARIABLE
-        return _Endpoint(path=path, label=label, exists=exists, may_connect=may_connect)
-
-    def _service_state(self, endpoint: _Endpoint) -> tuple[ServiceState, str]:
-        if endpoint.exists:
-            # A pcscd in another network namespace is not in /proc/net/unix, but can be reached.
-            if endpoint.is_default and self._recorded_daemon_is_alive():
-                return ServiceState.RUNNING, f"/{_PID_FILE}"
-            if self._listens(endpoint):
-                return self._listening_state(endpoint)
-        masked = self._masked_unit()
-        if masked:
-            return ServiceState.DISABLED, f"systemd: {masked} is masked"
-        if self._is_installed() or self._daemon_is_visible():
-            return ServiceState.STOPPED, f"nothing listens on {endpoint.label}"
-        return ServiceState.ABSENT, f"/usr/sbin/pcscd, {_SOCKET_UNIT}, {endpoint.label}"
-
-    def _listening_state(self, endpoint: _Endpoint) -> tuple[ServiceState, str]:
-        """Who listens: pcscd itself, or systemd in its place until a program connects."""
-        source = f"/proc/net/unix: {endpoint.label}"
-        if not endpoint.is_default or self._daemon_is_visible() or not self._unit(_SOCKET_UNIT):
-            return ServiceState.RUNNING, source
-        if self._is_masked(_SERVICE_UNIT):
-            return ServiceState.DISABLED, f"systemd: {_SERVICE_UNIT} is masked"
-        return ServiceState.ON_DEMAND, f"{source}, {_SOCKET_UNIT}"
-
-    def _listens(self, endpoint: _Endpoint) -> bool:
-        file = self._root / "proc/net/unix"
-        text = file.read_text(encoding="utf-8", errors="surrogateescape")
-        for line in text.split("\n")[1:]:
-            columns = line.split(maxsplit=_LISTED_COLUMNS - 1)
-            if len(columns) < _LISTED_COLUMNS or not endpoint.is_named(columns[-1]):
-                continue
-            with suppress(ValueError):
-                if int(columns[3], 16) & _ACCEPTS_CONNECTIONS:
-                    return True
-        return False
-
-    def _recorded_daemon_is_alive(self) -> bool:
-        pid = _read(self._root / _PID_FILE)
-        if not pid.isdecimal():
-            return False
-        process = self._process(pid)
-        return process is not None and process.is_alive and process.name == _DAEMON
-
-    def _daemon_is_visible(self) -> bool:
-        processes = (self._process(folder.name) for folder in self._process_folders())
-        return any(found and found.is_alive and found.name == _DAEMON for found in processes)
-
-    def _is_installed(self) -> bool:
-        if any(os.path.lexists(self._root / binary) for binary in _BINARIES):
-            return True
-        return bool(self._unit(_SOCKET_UNIT) or self._unit(_SERVICE_UNIT))
-
-    def _masked_unit(self) -> str:
-        """The unit that keeps pcscd from starting; empty when none does."""
-        units = (_SERVICE_UNIT, _SOCKET_UNIT)
-        return next((unit for unit in units if self._is_masked(unit)), "")
-
-    def _is_masked(self, unit: str) -> bool:
-        """Whether the unit's file is a link to /dev/null or empty (systemd.unit(5))."""
-        file = self._unit(unit)
-        if file is None:
-            return False
-        if file.is_symlink():
-            return str(file.readlink()) == "/dev/null"
-        return file.stat().st_size == 0
-
-    def _unit(self, name: str) -> Path | None:
-        """The file that systemd would read for the unit."""
-        files = (self._root / folder / name for folder in _UNIT_FOLDERS)
-        return next((file for file in files if os.path.lexists(file)), None)
-
-    def _programs(self, inodes: frozenset[int]) -> tuple[str, ...]:
-        """The names of the processes that hold one of these sockets, but this one and those in
-        which this tool reads a library."""
-        ours = self._socket_inodes(self._root / "proc" / str(os.getpid()))
-        wanted = inodes - frozenset(ours)
-        if not any(wanted):
-            return ()  # nobody else: the folders of every process need not be read
-        return tuple(
-            sorted(
-                {
-                    name
-                    for folder in self._process_folders()
-                    if not wanted.isdisjoint(self._socket_inodes(folder))
-                    and _LIBRARY_READER not in _read(folder / "cmdline").split("\0")
-                    and (name := printable(_read(folder / "comm")))
-                }
-            )
-        )
-
-    def _socket_inodes(self, process: Path) -> Iterable[int]:
-        """The sockets a process has open; none for another user's process or one that ended."""
-        found = []
-        for descriptor in _entries(process / "fd"):
-            # A descriptor may be closed meanwhile: the one that listed our own folder always is.
-            with suppress(OSError):
-                link = _SOCKET_LINK.fullmatch(str(descriptor.readlink()))
-                if link:
-                    found.append(int(link[1]))
-        return tuple(found)
-
-    def _process_folders(self) -> Iterator[Path]:
-        return (entry for entry in _entries(self._root / "proc") if entry.name.isdecimal())
-
-    def _ancestors(self) -> Iterator[_Process]:
-        pid = str(os.getpid())
-        for _ in range(_ANCESTORS_AT_MOST):
-            process = self._process(pid)
-            if process is None:
-                return
-            yield process
-            pid = str(process.parent)
-
-    def _process(self, pid: str) -> _Process | None:
-        """The process by proc_pid_stat(5); None when it ended or is hidden.
-
-        A killed pcscd that nobody waited for stays as a zombie, which serves nobody.
-        """
-        head, _, tail = _read(self._root / "proc" / pid / "stat").rpartition(")")
-        fields = tail.split()
-        if len(fields) < 2 or not fields[1].isdecimal():
-            return None
-        name = head.partition("(")[2]
-        return _Process(name=name, is_alive=fields[0] not in "ZXx", parent=int(fields[1]))
-
 
 def _session(kind: SessionKind, source: str) -> Session:
     return Session(kind=kind, redirects_cards=False, source=source)
-
-
-def _usb_reader(device: Path) -> UsbReader | None:
-    """The reader, or None when it was unplugged meanwhile."""
-    vendor, product = _read(device / "idVendor").lower(), _read(device / "idProduct").lower()
-    if not (_USB_ID.fullmatch(vendor) and _USB_ID.fullmatch(product)):
-        return None
-    name = printable(_read(device / "product"))
-    return UsbReader(vendor_id=vendor, product_id=product, name=name)
-
-
-def _entries(folder: Path) -> tuple[Path, ...]:
-    """What is in the folder; nothing when it cannot be listed."""
-    try:
-        return tuple(folder.iterdir())
-    except OSError:
-        return ()
-
-
-def _read(file: Path) -> str:
-    """The text of a small file; empty when it is not there, hidden, or its owner ended."""
-    try:
-        return file.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from diagcps import browsing, workstation
 from diagcps.catalogue import Catalogue
 from diagcps.facts import (
     PcscClients,
@@ -18,43 +18,53 @@ from diagcps.facts import (
     SessionKind,
     StoredCertificate,
     System,
-    UsbReader,
     UsbReaders,
 )
 from diagcps.host.base import Installed
-from diagcps.host.common import (
-    as_probe_errors,
-    certificates_in,
-    certificates_of_folder,
-    library,
-    printable,
+from diagcps.host.commands import Run, output_of
+from diagcps.host.common import certificates_in, certificates_of_folder, library
+from diagcps.host.galss import read_galss
+from diagcps.host.macos_cards import read_cards
+from diagcps.host.macos_installed import (
+    read_mac_components,
+    read_products,
+    read_registration,
+    read_settings,
 )
-from diagcps.host.programs import of_this_user, running_programs
-from diagcps.model import Platform, ProbeError, ProbeTimeout, ProbeUnavailable, ProbeUnsupported
+from diagcps.host.macos_stores import COFFRE, SYSTEM_KEYCHAIN, read_authority_stores
+from diagcps.host.macos_system import read_account, read_machine, read_processor, read_version
+from diagcps.host.macos_usb import read_usb
+from diagcps.host.programs import of_this_user, of_this_user_or_root, running_programs
+from diagcps.host.software import read_software
+from diagcps.model import Platform, ProbeError, ProbeUnavailable, ProbeUnsupported
 
-_IOREG = "/usr/sbin/ioreg"
-_IOREG_ARGUMENTS = ("-r", "-c", "IOUSBHostInterface", "-l", "-a")
-_TOOL_TIMEOUT_S = 4.0
-_SMART_CARD_CLASS = 0x0B
-"""The USB class of CCID devices (USB device class definition for CCID, 1.1, 4.1)."""
-_NAME_KEYS = ("USB Product Name", "kUSBProductString", "Product Name")
-_CHILDREN_KEY = "IORegistryEntryChildren"
-_ID_KEY = "IORegistryEntryID"
-
-_COFFRE = "/Library/Preferences/santesocial/CPS/coffre"
 _SECURITY = "/usr/bin/security"
 _KEYCHAINS = (
-    "/Library/Keychains/System.keychain",
+    SYSTEM_KEYCHAIN,
     "/System/Library/Keychains/SystemRootCertificates.keychain",
 )
 """What an administrator added, and what Apple delivers; neither is the person's own."""
+_GALSS = "Library/Preferences/galss.ini"
+_LIBRARY = "usr/local/lib/libcps3_pkcs11_osx.dylib"
 
 
 class MacHost:
-    """The Mac this program runs on; `environ` is that of the person's session."""
+    """The Mac this program runs on.
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._environ = environ
+    `environ` is that of the person's session, and `home` the person's folder, else that of the
+    session. A folder in the place of `root`, and `run` in the place of the system's commands, are a
+    Mac for tests.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        root: Path = Path("/"),
+        home: Path | None = None,
+        run: Run = output_of,
+    ) -> None:
+        self._environ, self._root, self._own_home, self._run = environ, root, home, run
 
     @property
     def platform(self) -> Platform:
@@ -62,12 +72,12 @@ class MacHost:
         return Platform.MACOS
 
     def system(self) -> System:
-        """The version by /System/Library/CoreServices/SystemVersion.plist."""
-        version = platform.mac_ver()[0]
+        """The version by SystemVersion.plist, the processor by sysctl(8)."""
+        version = read_version(self._root)
         return System(
             platform=Platform.MACOS,
             name=f"macOS {version}".strip(),
-            architecture=platform.machine(),
+            architecture=read_processor(self._run),
         )
 
     def session(self) -> Session:
@@ -96,116 +106,87 @@ class MacHost:
         """Raises ProbeUnsupported: no interface tells."""
         raise ProbeUnsupported("macOS does not tell which programs use a card")
 
-    def running_programs(self) -> RunningPrograms:
+    def running_programs(self, catalogue: Catalogue) -> RunningPrograms:
         """Those that this user started. Raises ProbeUnsupported without psutil."""
         source = "sysctl(3) KERN_PROC, proc_pidpath"
-        return running_programs(self.platform, is_ours=of_this_user, source=source)
+        return running_programs(self.platform, catalogue, is_ours=of_this_user, source=source)
 
-    def usb_readers(self, catalogue: Catalogue) -> UsbReaders:  # noqa: ARG002
-        """The USB devices with a smart-card interface, by ioreg(8).
-
-        Raises ProbeTimeout when ioreg does not end, ProbeUnavailable when it fails.
-        """
-        with as_probe_errors():
-            listing = _output_of(_IOREG, *_IOREG_ARGUMENTS)
-        return UsbReaders(
-            readers=parse_ioreg(listing), source=" ".join((_IOREG, *_IOREG_ARGUMENTS))
-        )
+    def usb_readers(self, catalogue: Catalogue) -> UsbReaders:
+        """The USB devices with a smart-card interface, and those that the catalogue knows, by
+        ioreg(8). Raises ProbeTimeout when ioreg does not end, ProbeUnavailable when it fails."""
+        return read_usb(self._run, catalogue.readers)
 
     def authorities(self) -> tuple[StoredCertificate, ...]:
         """Those of the Cryptolib's coffre, then those of the system's keychains, by security(1).
 
         A store that is not there, or cannot be read, adds nothing.
         """
-        own = certificates_of_folder(Path(_COFFRE), _COFFRE)
+        own = certificates_of_folder(self._root / COFFRE.lstrip("/"), COFFRE)
         try:
-            with as_probe_errors():
-                listing = _output_of(_SECURITY, "find-certificate", "-a", "-p", *_KEYCHAINS)
+            listing = self._run(_SECURITY, "find-certificate", "-a", "-p", *_KEYCHAINS)
         except ProbeError:
             return own
         return own + certificates_in(listing, "System.keychain, SystemRootCertificates.keychain")
 
-    def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:  # noqa: ARG002
-        """Raises ProbeUnsupported: not written yet."""
-        raise ProbeUnsupported(kind.__name__)
+    def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:
+        """The fact of that kind. Raises ProbeUnsupported for what only Windows has."""
+        read = self._readings(catalogue).get(kind)
+        if read is None:
+            raise ProbeUnsupported(kind.__name__)
+        found: Installed = read()
+        return found
+
+    def _readings(self, catalogue: Catalogue) -> Mapping[type, Callable[[], Any]]:
+        root, run = self._root, self._run
+        known = catalogue.authorities
+        return {
+            workstation.Machine: lambda: read_machine(root, run),
+            workstation.Account: lambda: read_account(run),
+            workstation.Products: lambda: read_products(root),
+            workstation.Components: lambda: read_mac_components(root, catalogue.cryptolib),
+            workstation.Registration: self._registration,
+            workstation.Settings: lambda: read_settings(root),
+            # That of PC/SC has a fact of its own, and there is no other.
+            workstation.Services: lambda: workstation.Services(services=(), source="launchd"),
+            workstation.Software: lambda: self._software(catalogue),
+            workstation.Galss: lambda: read_galss(root / _GALSS, f"/{_GALSS}"),
+            workstation.AuthorityStores: lambda: read_authority_stores(root, run, known),
+            workstation.MacCards: lambda: read_cards(root, run),
+            browsing.Browsers: self._browsers,
+            browsing.FirefoxProfiles: lambda: self._firefox_profiles(catalogue),
+        }
+
+    def _registration(self) -> workstation.Registration:
+        try:
+            home = self._home()
+        except ProbeUnavailable:
+            home = None
+        return read_registration(self._root, home)
+
+    def _software(self, catalogue: Catalogue) -> workstation.Software:
+        source = "sysctl(3) KERN_PROC, proc_pidpath"
+        return read_software(self.platform, catalogue, is_ours=of_this_user_or_root, source=source)
+
+    def _browsers(self) -> browsing.Browsers:
+        browsers = library("diagcps.host.browsers_macos")
+        found: browsing.Browsers = browsers.read_browsers(self._root, self._home())
+        return found
+
+    def _firefox_profiles(self, catalogue: Catalogue) -> browsing.FirefoxProfiles:
+        browsers, firefox = library("diagcps.host.browsers_macos"), library("diagcps.host.firefox")
+        places = browsers.firefox_places(self._home())
+        found: browsing.FirefoxProfiles = firefox.read_profiles(places, catalogue)
+        return found
+
+    def _home(self) -> Path:
+        """This person's folder. Raises ProbeUnavailable where the session names none."""
+        if self._own_home is not None:
+            return self._own_home
+        home = self._environ.get("HOME", "")
+        if not home.startswith("/"):
+            raise ProbeUnavailable("HOME")
+        return self._root / home.lstrip("/")
 
     def library_paths(self) -> tuple[str, ...]:
         """Where the package of the Cryptolib CPS puts the library since OS X 10.11."""
-        return ("/usr/local/lib/libcps3_pkcs11_osx.dylib",)
-
-
-def parse_ioreg(listing: bytes) -> tuple[UsbReader, ...]:
-    """The readers in the property list that `ioreg -r -c IOUSBHostInterface -l -a` prints.
-
-    A device with two smart-card interfaces is one reader. Raises ProbeUnavailable for bytes that
-    are no property list; nothing printed means that nothing matched.
-    """
-    if not listing.strip():
-        return ()
-    plistlib, expat = library("plistlib"), library("xml.parsers.expat")
-    try:
-        tree = plistlib.loads(listing, fmt=plistlib.FMT_XML)
-    # plistlib documents no base class: the parser's error, and those of converting a value.
-    except (expat.ExpatError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ProbeUnavailable(f"ioreg: {error}") from error
-    found: dict[object, UsbReader] = {}
-    for number, entry in enumerate(_entries(tree)):
-        if entry.get("bInterfaceClass") != _SMART_CARD_CLASS:
-            continue
-        reader = _reader(entry)
-        if reader is not None:
-            # locationID is the device's place on the bus, the same for each of its interfaces.
-            place = entry.get("locationID")
-            found.setdefault(place if isinstance(place, int) else f"entry {number}", reader)
-    return tuple(found.values())
-
-
-def _entries(tree: object) -> Iterator[dict[str, object]]:
-    """Every entry of the registry's tree once: a hub's interface holds those behind it."""
-    waiting, seen = [tree], set[int]()
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, list):
-            waiting.extend(reversed(node))
-        elif isinstance(node, dict):
-            waiting.append(node.get(_CHILDREN_KEY))
-            identity = node.get(_ID_KEY)
-            if isinstance(identity, int):
-                if identity in seen:
-                    continue
-                seen.add(identity)
-            yield node
-
-
-def _reader(entry: dict[str, object]) -> UsbReader | None:
-    vendor, product = _usb_id(entry.get("idVendor")), _usb_id(entry.get("idProduct"))
-    if vendor is None or product is None:
-        return None
-    names = (entry.get(key) for key in _NAME_KEYS)
-    name = next((name for name in names if isinstance(name, str) and name), "")
-    return UsbReader(vendor_id=vendor, product_id=product, name=printable(name))
-
-
-def _usb_id(value: object) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0xFFFF:
-        return f"{value:04x}"
-    return None
-
-
-def _output_of(tool: str, *arguments: str) -> bytes:
-    """What a tool of the system prints. Raises ProbeTimeout, ProbeUnavailable when it fails."""
-    try:
-        done = subprocess.run(  # noqa: S603 (an absolute path and constants)
-            (tool, *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"LANG": "C"},
-            timeout=_TOOL_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ProbeTimeout(tool) from error
-    if done.returncode:
-        raise ProbeUnavailable(f"{tool}: exit code {done.returncode}")
-    return done.stdout
+        return ((self._root / _LIBRARY).as_posix(),)

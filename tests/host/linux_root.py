@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from diagcps.host.linux import LinuxHost
@@ -11,6 +13,30 @@ from diagcps.host.linux import LinuxHost
 LISTENING = "0000000000000000: 00000002 00000000 00010000 0001 01 {inode} {path}"
 CONNECTED = "0000000000000000: 00000003 00000000 00000000 0001 03 {inode} {path}"
 SOCKET = "/run/pcscd/pcscd.comm"
+
+LIBRARY = "opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so"
+SETTINGS = "etc/opt/santesocial/CPS"
+ELF_X86_64 = b"\x7fELF\x02\x01\x01".ljust(18, b"\0") + b"\x3e\0"
+"""The beginning of a program file: class, byte order, version, e_machine (System V ABI)."""
+MANIFEST = (
+    '{"name": "cps3", "path": "/opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so", "type": "pkcs11",'
+    ' "allowed_extensions": ["CPS2ter-2020_Firefox@asipsante.fr"]}'
+)
+
+NOBODY = 65534
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Files are opened as nobody inside the block; root may open everything."""
+    if os.geteuid() == 0:
+        os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+    else:
+        yield
 
 
 class Root:
@@ -24,6 +50,17 @@ class Root:
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
+
+    def data(self, path: str, data: bytes) -> Path:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        return file
+
+    def pipe(self, path: str) -> None:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(file)
 
     def link(self, path: str, target: str) -> None:
         file = self.folder / path
@@ -58,6 +95,19 @@ class Root:
         self.write(f"sys/bus/usb/devices/{name}/idProduct", f"{product}\n")
         if text:
             self.write(f"sys/bus/usb/devices/{name}/product", f"{text}\n")
+
+    def cryptolib(self) -> None:
+        """Lays out a Cryptolib as its RPM does, with content of its own."""
+        self.data(LIBRARY, ELF_X86_64 + b"\0##[ProductVersion  03.01.00Aug\0")
+        for folder in ("usr/lib64", "usr/lib"):
+            self.write(f"{folder}/mozilla/pkcs11-modules/cps3.json", MANIFEST)
+        self.link("usr/lib64/libcps3_pkcs11_lux.so", f"../../{LIBRARY}")
+        self.write(f"{SETTINGS}/cps3_pkcs11.conf", "Traces \n{\n\tactive = false;\n}\n")
+        self.write(
+            f"{SETTINGS}/DICO-FR.GIP", "G999\tVersion\t\t\t28\tVersion : 02.18 - 28/02/2020\n"
+        )
+        for folder in ("Coffre", "cache"):
+            (self.folder / SETTINGS / folder).mkdir()
 
     def host(self, **environ: str) -> LinuxHost:
         return LinuxHost(self.folder, environ)

@@ -7,7 +7,6 @@ import os
 import ssl
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagcps.facts import StoredCertificate
-from diagcps.host import macos
 from diagcps.host.common import certificates_in, certificates_of_file, certificates_of_folder
 from diagcps.host.linux import LinuxHost
-from diagcps.host.macos import MacHost
 from diagcps.host.windows import WindowsHost
 from diagcps.model import ProbeUnsupported
+from tests.host.mac_root import KEYCHAIN, Mac
 from tests.strategies import quick
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files and programs")
@@ -168,47 +166,24 @@ class TestLinux:
         assert LinuxHost(tmp_path, {}).authorities() == ()
 
 
-@pytest.fixture
-def security(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts a shell script in the place of security(1), and a folder in that of the coffre."""
-    program = tmp_path / "security"
-
-    def install(script: str) -> None:
-        program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-        program.chmod(0o755)
-
-    coffre = tmp_path / "coffre"
-    write(coffre, "ACR_FORT.cer", ONE)
-    monkeypatch.setattr(macos, "_COFFRE", str(coffre))
-    monkeypatch.setattr(macos, "_SECURITY", str(program))
-    monkeypatch.setattr(macos, "_TOOL_TIMEOUT_S", 0.5)
-    return install
-
-
-@posix
 class TestMac:
-    def test_the_coffre_comes_before_the_system_s_keychains(
-        self, security: Callable[[str], None]
-    ) -> None:
-        security(f"test $# -eq 5 && cat <<'END'\n{pem(TWO).decode()}END")
+    @pytest.fixture
+    def mac(self, tmp_path: Path) -> Mac:
+        mac = Mac(tmp_path)
+        write(tmp_path, "Library/Preferences/santesocial/CPS/coffre/ACR_FORT.cer", ONE)
+        return mac
 
-        found = MacHost({}).authorities()
+    def test_the_coffre_comes_before_the_system_s_keychains(self, mac: Mac) -> None:
+        roots = "/System/Library/Keychains/SystemRootCertificates.keychain"
+        mac.answer((*KEYCHAIN, roots), pem(TWO))
+
+        found = mac.host().authorities()
 
         assert [each.data for each in found] == [ONE, TWO]
         assert found[1].source == "System.keychain, SystemRootCertificates.keychain"
 
-    @pytest.mark.parametrize("script", ["exit 1", "exec sleep 30", "echo nothing"])
-    def test_keychains_that_cannot_be_read_add_nothing(
-        self, security: Callable[[str], None], script: str
-    ) -> None:
-        security(script)
-
-        assert [each.data for each in MacHost({}).authorities()] == [ONE]
-
-    def test_a_system_without_the_tool_has_the_coffre(
-        self, security: Callable[[str], None]
-    ) -> None:
-        assert [each.data for each in MacHost({}).authorities()] == [ONE]
+    def test_keychains_that_cannot_be_read_add_nothing(self, mac: Mac) -> None:
+        assert [each.data for each in mac.host().authorities()] == [ONE]
 
 
 class TestWindows:

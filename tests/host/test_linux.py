@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 
 import pytest
 
+from diagcps.catalogue import KnownReader, ReaderCatalogue, ReaderKind
 from diagcps.facts import SessionKind
 from diagcps.host import this_host
 from diagcps.host.linux import LinuxHost
@@ -15,6 +17,24 @@ from tests.builders import CATALOGUE
 from tests.host.linux_root import Root
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files and sockets of Linux")
+
+NUMBERS = ("abcd", "0001")
+KNOWN = replace(
+    CATALOGUE,
+    readers=ReaderCatalogue(
+        date="",
+        source="",
+        readers=(
+            KnownReader(
+                vendor_id=NUMBERS[0],
+                product_id=NUMBERS[1],
+                name="A reader",
+                kind=ReaderKind.PSS,
+                source="",
+            ),
+        ),
+    ),
+)
 
 
 def test_the_host_of_this_machine_is_the_linux_one() -> None:
@@ -133,3 +153,59 @@ class TestUsbReaders:
     def test_a_system_without_usb_is_unavailable(self, root: Root) -> None:
         with pytest.raises(ProbeUnavailable):
             root.host().usb_readers(CATALOGUE)
+
+    @pytest.mark.parametrize(("control", "may_sleep"), [("auto", True), ("on", False), ("", None)])
+    def test_the_kernel_s_leave_to_suspend_it_is_told(
+        self, root: Root, control: str, may_sleep: bool | None
+    ) -> None:
+        root.device("1-2", "08e6", "3437")
+        root.interface("1-2:1.0", "0b")
+        root.write("sys/bus/usb/devices/1-2/power/control", f"{control}\n")
+
+        (reader,) = root.host().usb_readers(CATALOGUE).readers
+
+        assert (reader.may_sleep, reader.serial) == (may_sleep, False)
+
+    @pytest.mark.parametrize("usb_class", ["02", "0a"])
+    def test_a_known_reader_on_a_serial_line_is_one(self, root: Root, usb_class: str) -> None:
+        root.device("1-2", *NUMBERS)
+        root.interface("1-2:1.0", usb_class)
+
+        (reader,) = root.host().usb_readers(KNOWN).readers
+
+        assert (reader.vendor_id, reader.product_id) == NUMBERS
+        assert reader.serial
+
+    def test_a_serial_port_that_a_driver_made_of_it_tells_too(self, root: Root) -> None:
+        root.device("1-2", *NUMBERS)
+        root.interface("1-2:1.0", "ff")
+        root.write("sys/bus/usb/devices/1-2:1.0/ttyUSB0/uevent", "")
+
+        assert root.host().usb_readers(KNOWN).readers[0].serial
+
+    def test_a_known_reader_without_any_interface_is_no_serial_one(self, root: Root) -> None:
+        root.device("1-2", *NUMBERS)
+
+        assert not root.host().usb_readers(KNOWN).readers[0].serial
+
+    def test_a_reader_that_speaks_both_ways_is_no_serial_one(self, root: Root) -> None:
+        root.device("1-2", *NUMBERS)
+        root.interface("1-2:1.0", "0b")
+        root.interface("1-2:1.1", "02")
+
+        assert not root.host().usb_readers(KNOWN).readers[0].serial
+
+    def test_an_unknown_modem_is_no_reader(self, root: Root) -> None:
+        root.device("1-2", "2341", "0043")
+        root.interface("1-2:1.0", "02")
+
+        assert root.host().usb_readers(KNOWN).readers == ()
+
+    def test_values_of_another_kind_say_nothing(self, root: Root) -> None:
+        root.device("1-2", *NUMBERS, "x" * 5000)
+        root.link("sys/bus/usb/devices/1-2/power/control", "control")
+        root.pipe("sys/bus/usb/devices/1-2:1.0/bInterfaceClass")
+
+        (reader,) = root.host().usb_readers(KNOWN).readers
+
+        assert (reader.may_sleep, reader.serial, len(reader.name)) == (None, False, 256)

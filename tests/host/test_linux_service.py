@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from diagcps.facts import ServiceState
 from diagcps.model import ProbeDenied, ProbeUnavailable
-from tests.host.linux_root import CONNECTED, SOCKET, Root
+from tests.host.linux_root import CONNECTED, SOCKET, Root, unprivileged
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files and sockets of Linux")
-
-NOBODY = 65534
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """Files are opened as nobody inside the block; root may open everything."""
-    if os.geteuid() == 0:
-        os.seteuid(NOBODY)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-    else:
-        yield
 
 
 class TestService:

@@ -1,19 +1,26 @@
-"""The parts of the macOS host that read text; the listings are written by hand."""
+"""The readers and ports that ioreg(8) shows, and what macOS says without a question; the listings
+are written by hand."""
 
 from __future__ import annotations
 
 import plistlib
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diagcps.catalogue import KnownReader, ReaderCatalogue, ReaderKind
 from diagcps.facts import ServiceState, SessionKind, UsbReader
-from diagcps.host.macos import MacHost, parse_ioreg
-from diagcps.model import ProbeUnavailable, ProbeUnsupported
+from diagcps.host import macos_usb
+from diagcps.host.macos import MacHost
+from diagcps.host.macos_usb import parse_ports
+from diagcps.model import ProbeTimeout, ProbeUnavailable, ProbeUnsupported
 from tests.builders import CATALOGUE
+from tests.host.mac_root import INTERFACES, PORTS, Mac
+from tests.strategies import quick
 
 LISTING = b"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -36,7 +43,25 @@ LISTING = b"""<?xml version="1.0" encoding="UTF-8"?>
 """
 READER = UsbReader(vendor_id="08e6", product_id="3437", name="USB SmartCard Reader")
 
+KNOWN = ReaderCatalogue(
+    date="2026-01-01",
+    source="test",
+    readers=(
+        KnownReader(
+            vendor_id="079b",
+            product_id="0001",
+            name="A terminal",
+            kind=ReaderKind.PSS,
+            source="test",
+        ),
+    ),
+)
+
 Entry = dict[str, object]
+
+
+def parse_ioreg(text: bytes) -> tuple[UsbReader, ...]:
+    return macos_usb.parse_ioreg(text, KNOWN)
 
 
 def interface(number: int, **properties: object) -> Entry:
@@ -137,6 +162,118 @@ TAGS = ("dict", "array", "key", "string", "integer", "real", "data", "date", "tr
 def test_no_order_of_tags_raises_anything_undeclared(parts: list[str]) -> None:
     with suppress(ProbeUnavailable):
         parse_ioreg(f"<plist>{''.join(parts)}</plist>".encode())
+
+
+def terminal(number: int, usb_class: int, place: int) -> Entry:
+    return interface(
+        number, bInterfaceClass=usb_class, idVendor=0x079B, idProduct=1, locationID=place
+    )
+
+
+def test_a_known_reader_with_a_serial_port_alone_is_told() -> None:
+    parts = [terminal(1, 2, 7), terminal(2, 10, 7), interface(3, bInterfaceClass=3)]
+
+    (reader,) = parse_ioreg(listing(*parts))
+
+    assert (reader.vendor_id, reader.product_id, reader.serial) == ("079b", "0001", True)
+    assert (reader.problem, reader.may_sleep) == (None, None)
+
+
+def test_a_known_reader_of_another_class_has_no_serial_port() -> None:
+    (reader,) = parse_ioreg(listing(terminal(1, 0xFF, 7)))
+
+    assert not reader.serial
+
+
+def test_a_smart_card_interface_beside_a_serial_port_makes_it_a_reader_of_cards() -> None:
+    (reader,) = parse_ioreg(listing(terminal(1, 2, 7), terminal(2, 11, 7)))
+
+    assert not reader.serial
+
+
+def test_a_device_that_nobody_knows_is_no_reader_for_its_serial_port() -> None:
+    assert parse_ioreg(listing(interface(1, bInterfaceClass=2))) == ()
+
+
+def port(number: int, active: list[str], refused: object, *, connected: object = True) -> Entry:
+    """A port of an Apple-silicon Mac, with the properties that tell."""
+    return {
+        "IORegistryEntryID": number,
+        "PortTypeDescription": "USB-C",
+        "ConnectionActive": connected,
+        "TransportsActive": active,
+        "TransportsUnauthorized": refused,
+    }
+
+
+def test_a_port_that_withholds_all_data_is_counted() -> None:
+    ports = [port(1, ["CC", "USB2"], ["USB2"]), port(2, ["CC", "USB3", "USB2"], [])]
+
+    assert parse_ports(listing(*ports)) == 1
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        port(1, ["CC", "USB2"], []),
+        port(1, ["CC", "USB2", "USB3"], ["USB2"]),
+        port(1, ["CC"], ["USB2"]),
+        port(1, ["CC", "USB2"], ["USB2"], connected=False),
+        port(1, ["CC", "USB2"], "USB2"),
+        port(1, ["CC", "USB2"], [["USB2"], 7]),
+        port(1, [], []),
+    ],
+)
+def test_one_that_carries_data_or_has_none_to_carry_is_not(fine: Entry) -> None:
+    assert parse_ports(listing(fine)) == 0
+
+
+@pytest.mark.parametrize("text", [b"", b"\n", listing(), listing({"PortTypeDescription": "HDMI"})])
+def test_a_mac_whose_ports_do_not_tell_says_nothing(text: bytes) -> None:
+    assert parse_ports(text) is None
+
+
+def test_readers_and_ports_are_asked_of_ioreg(tmp_path: Path) -> None:
+    mac = Mac(tmp_path)
+    mac.answer(INTERFACES, LISTING)
+    mac.answer(PORTS, listing(port(1, ["USB2"], ["USB2"])))
+
+    found = mac.host().usb_readers(CATALOGUE)
+
+    assert (found.readers, found.withheld) == ((READER,), 1)
+
+
+@pytest.mark.parametrize("failure", [ProbeTimeout("ioreg"), b"no property list"])
+def test_ports_that_cannot_be_read_leave_the_readers(
+    tmp_path: Path, failure: ProbeTimeout | bytes
+) -> None:
+    mac = Mac(tmp_path)
+    mac.answer(INTERFACES, LISTING)
+    mac.answer(PORTS, failure)
+
+    found = mac.host().usb_readers(CATALOGUE)
+
+    assert (found.readers, found.withheld) == ((READER,), None)
+
+
+values = st.recursive(
+    st.booleans() | st.integers(-1, 70_000) | st.sampled_from(["USB2", "USB3", "CC"]),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=6,
+)
+keys = st.sampled_from(
+    ["ConnectionActive", "TransportsActive", "TransportsUnauthorized", "idVendor", "idProduct",
+     "bInterfaceClass", "locationID", "IORegistryEntryID", "USB Product Name"]
+)  # fmt: skip
+
+
+@quick
+@given(st.lists(st.dictionaries(keys, values), max_size=4))
+def test_no_properties_raise_anything_undeclared(entries: list[dict[str, object]]) -> None:
+    text = plistlib.dumps(entries)
+
+    assert (parse_ports(text) or 0) <= len(entries)
+    assert len(parse_ioreg(text)) <= len(entries)
 
 
 @pytest.mark.parametrize("name", ["SSH_CONNECTION", "SSH_TTY"])

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -19,32 +18,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diagcps.catalogue import Catalogue, KnownProgram, ProcessNames
 from diagcps.facts import PcscClients, ProgramKind, RunningProgram, RunningPrograms
-from diagcps.host import programs
 from diagcps.host.base import Host
 from diagcps.host.linux import LinuxHost
 from diagcps.host.macos import MacHost
 from diagcps.host.programs import (
-    known_programs,
     matching,
     of_this_user,
+    programs_of_acts,
     running_programs,
+    sought_programs,
     with_clients,
 )
 from diagcps.model import Platform, ProbeDenied, ProbeUnavailable, ProbeUnsupported
 from diagcps.probes import BUILT_IN
 from diagcps.replay import NoHost
-from tests.builders import check, clients, runner
+from tests.builders import CATALOGUE, check, clients, runner
 from tests.strategies import quick
 
 LINUX, MACOS, WINDOWS = Platform.LINUX, Platform.MACOS, Platform.WINDOWS
-FILE = Path(programs.__file__).with_name("known_programs.toml")
-CATALOGUE: dict[str, Any] = tomllib.loads(FILE.read_text(encoding="utf-8"))
-KNOWN = {platform: known_programs(platform) for platform in Platform}
+KNOWN = {platform: sought_programs(CATALOGUE, platform) for platform in Platform}
 TEAMVIEWER = RunningProgram(name="TeamViewer", kind=ProgramKind.SCREEN)
 FIREFOX = RunningProgram(name="Firefox", kind=ProgramKind.BROWSER)
 
-each_entry = pytest.mark.parametrize("entry", CATALOGUE["programs"], ids=lambda e: e["name"])
+each_entry = pytest.mark.parametrize("entry", CATALOGUE.programs.programs, ids=lambda e: e.name)
 posix = pytest.mark.skipif(sys.platform == "win32", reason="what Windows has not")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="files of Linux")
 
@@ -59,18 +57,30 @@ def names(platform: Platform, *processes: str) -> list[str]:
 
 class TestCatalogue:
     @each_entry
-    def test_every_program_has_a_source(self, entry: dict[str, Any]) -> None:
-        assert set(entry["source"].split(", ")) <= set(CATALOGUE["sources"])
-        assert set(entry) <= {"name", "kind", "processes", "source", "note"}
+    def test_every_program_has_a_source(self, entry: KnownProgram) -> None:
+        sources = {source.name for source in CATALOGUE.programs.sources}
+        assert set(entry.source.split(", ")) <= sources
 
     @each_entry
-    def test_every_program_runs_on_a_system_that_there_is(self, entry: dict[str, Any]) -> None:
-        assert set(entry["processes"]) <= {"any", *(platform.value for platform in Platform)}
-        assert any(entry["processes"].values())
+    def test_every_program_has_a_process(self, entry: KnownProgram) -> None:
+        assert any(entry.processes.on(platform) for platform in Platform)
 
     @each_entry
-    def test_what_uses_the_card_was_seen_in_the_field(self, entry: dict[str, Any]) -> None:
-        assert (entry["kind"] == "card") == (entry["source"] == "FIELD")
+    def test_what_runs_while_help_is_given_is_a_process_of_it(self, entry: KnownProgram) -> None:
+        for platform in Platform:
+            assert set(entry.helping.on(platform)) <= set(entry.processes.on(platform))
+        assert entry.kind is ProgramKind.SCREEN or entry.helping == ProcessNames()
+
+    @each_entry
+    def test_what_uses_the_card_was_seen_in_the_field(self, entry: KnownProgram) -> None:
+        assert (entry.kind is ProgramKind.CARD) == (entry.source == "FIELD")
+
+    @pytest.mark.parametrize("platform", Platform)
+    def test_the_manager_of_certificates_does_not_matter_to_an_act(
+        self, platform: Platform
+    ) -> None:
+        for_acts = programs_of_acts(CATALOGUE, platform)
+        assert for_acts == tuple(p for p in KNOWN[platform] if p.kind is not ProgramKind.MANAGER)
 
     @pytest.mark.parametrize("platform", Platform)
     def test_names_are_written_as_they_are_compared(self, platform: Platform) -> None:
@@ -97,7 +107,7 @@ class TestCatalogue:
         where = {p for p, each in KNOWN.items() if "Safari" in [one.name for one in each]}
         assert where == {MACOS}
 
-    @pytest.mark.parametrize("kind", ProgramKind)
+    @pytest.mark.parametrize("kind", set(ProgramKind) - {ProgramKind.MANAGER})
     def test_every_system_has_programs_of_every_kind(self, kind: ProgramKind) -> None:
         for platform in Platform:
             assert any(program.kind is kind for program in KNOWN[platform])
@@ -131,6 +141,7 @@ class TestCatalogue:
         (LINUX, "anydesk", "AnyDesk"),
         (WINDOWS, "QuickAssist.exe", "Quick Assist"),
         (WINDOWS, "msra.exe", "Windows Remote Assistance"),
+        (WINDOWS, "CCM.exe", "Gestionnaire de certificats CPS"),
     ],
 )
 def test_a_process_is_known_by_its_name(platform: Platform, process: str, name: str) -> None:
@@ -234,7 +245,7 @@ class Desk(NoHost):
         self._connected = connected
         self._refuses = refuses
 
-    def running_programs(self) -> RunningPrograms:
+    def running_programs(self, catalogue: Catalogue) -> RunningPrograms:
         return running(FIREFOX)
 
     def pcsc_clients(self) -> PcscClients:
@@ -259,7 +270,7 @@ class TestProbe:
 
     def test_a_replayed_workstation_names_none(self) -> None:
         with pytest.raises(ProbeUnavailable):
-            NoHost(LINUX).running_programs()
+            NoHost(LINUX).running_programs(CATALOGUE)
 
 
 @pytest.fixture
@@ -285,7 +296,7 @@ def running_as(file: Path, *command: str, **options: Any) -> Iterator[subprocess
 def told_of(pid: int) -> list[str]:
     """What is told of one process: others, of a test that runs beside this one, are passed over."""
     found = running_programs(
-        LINUX, is_ours=lambda each: each.pid == pid and of_this_user(each), source="test"
+        LINUX, CATALOGUE, is_ours=lambda each: each.pid == pid and of_this_user(each), source="test"
     )
     return [program.name for program in found.programs]
 
@@ -297,7 +308,7 @@ class TestThisMachine:
     @pytest.mark.parametrize("host", [LinuxHost(), MacHost()], ids=["linux", "macos"])
     def test_a_host_names_a_program_that_runs(self, folder: Path, host: Host) -> None:
         with running_as(folder / "TeamViewer", "sleep", "60"):
-            assert TEAMVIEWER in host.running_programs().programs
+            assert TEAMVIEWER in host.running_programs(CATALOGUE).programs
 
     def test_a_program_is_named_until_it_ends(self, folder: Path) -> None:
         with running_as(folder / "TeamViewer", "sleep", "60") as program:
@@ -371,7 +382,7 @@ def given_processes(
 
 
 def all_programs(platform: Platform = LINUX) -> tuple[RunningProgram, ...]:
-    return running_programs(platform, is_ours=lambda _: True, source="test").programs
+    return running_programs(platform, CATALOGUE, is_ours=lambda _: True, source="test").programs
 
 
 class TestListing:
@@ -381,7 +392,9 @@ class TestListing:
 
     def test_only_ours_are_asked_for_their_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
         given_processes(monkeypatch, "firefox", "TeamViewer")
-        found = running_programs(LINUX, is_ours=lambda process: process.pid == 0, source="test")
+        found = running_programs(
+            LINUX, CATALOGUE, is_ours=lambda process: process.pid == 0, source="test"
+        )
         assert found == running(FIREFOX)
 
     def test_no_more_than_4096_are_looked_at(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from diagcps.catalogue import Catalogue
 from diagcps.facts import ServiceState, SessionKind
-from diagcps.host.windows import (
-    WindowsHost,
+from diagcps.host.windows import WindowsHost
+from diagcps.host.windows_devices import (
     is_smart_card_interface,
     parse_multi_sz,
     plain_name,
-    service_state,
     usb_ids,
-    windows_name,
 )
+from diagcps.host.windows_services import service_state
+from diagcps.host.windows_system import windows_name
 from diagcps.model import Platform, ProbeUnsupported
 from tests.builders import CATALOGUE
 
@@ -178,7 +178,7 @@ def test_the_programs_that_use_a_card_are_not_told() -> None:
         ("system", ()),
         ("session", ()),
         ("pcsc_service", ()),
-        ("running_programs", ()),
+        ("running_programs", (CATALOGUE,)),
         ("usb_readers", (CATALOGUE,)),
     ],
 )

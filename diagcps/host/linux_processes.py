@@ -1,0 +1,48 @@
+"""Linux's processes, by the files under /proc that every user may read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from diagcps.host.files import attribute, entries
+
+_ANCESTORS_AT_MOST = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What proc_pid_stat(5) says of a process."""
+
+    name: str
+    is_alive: bool
+    """A killed process that nobody waited for stays as a zombie, which serves nobody."""
+    parent: int
+
+
+def process(root: Path, pid: str) -> Process | None:
+    """The process; None when it ended or is hidden."""
+    head, _, tail = attribute(root / "proc" / pid / "stat").rpartition(")")
+    fields = tail.split()
+    if len(fields) < 2 or not fields[1].isdecimal():
+        return None
+    name = head.partition("(")[2]
+    return Process(name=name, is_alive=fields[0] not in "ZXx", parent=int(fields[1]))
+
+
+def process_folders(root: Path) -> Iterator[Path]:
+    """The folder of each process."""
+    return (entry for entry in entries(root / "proc") if entry.name.isdecimal())
+
+
+def ancestors(root: Path) -> Iterator[Process]:
+    """This process, its parent, and so on; 64 at most."""
+    pid = str(os.getpid())
+    for _ in range(_ANCESTORS_AT_MOST):
+        found = process(root, pid)
+        if found is None:
+            return
+        yield found
+        pid = str(found.parent)
