@@ -14,11 +14,14 @@ from diagcps.api import (
     CardState,
     CauseId,
     Evidence,
+    Library,
+    LibraryToken,
     Pcsc,
     Reading,
     Slot,
     SlotState,
     describe,
+    names_serial,
     recognise,
 )
 
@@ -87,6 +90,13 @@ def best_card(pcsc: Pcsc, states: tuple[CardState, ...]) -> CardState | None:
 def of_card(state: CardState, steps: tuple[CardCertificates, ...]) -> CardCertificates | None:
     """What a step of the reading gave of that card; None when the step was not made."""
     return next((step for step in steps if step.slot == state.slot), None)
+
+
+def tokens_of(card: CardState, library: Library) -> tuple[LibraryToken, ...]:
+    """The tokens with the card's serial number."""
+    serial = card.serial
+    tokens = (slot.token for slot in library.slots if slot.token)
+    return tuple(t for t in tokens if serial and names_serial(t.serial.value, serial.value))
 
 
 def trouble(where: str, detail: str) -> Iterator[Evidence]:

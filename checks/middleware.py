@@ -19,7 +19,6 @@ from diagcps.api import (
     Level,
     Library,
     LibraryState,
-    LibraryToken,
     MissingFact,
     NotApplicable,
     OtherCertificates,
@@ -32,11 +31,10 @@ from diagcps.api import (
     Session,
     SessionKind,
     SlotState,
-    names_serial,
     recognise,
 )
 
-from ._slots import best_card, of_card
+from ._slots import best_card, of_card, tokens_of
 
 _ABSENT = CauseId("middleware.absent")
 _WRONG_ARCH = CauseId("middleware.wrong-arch")
@@ -104,13 +102,6 @@ def judge_responds(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Finding(cause=_NOT_RESPONDING)
 
 
-def _tokens_of(card: CardState, library: Library) -> tuple[LibraryToken, ...]:
-    """The tokens with the card's serial number."""
-    serial = card.serial
-    tokens = (slot.token for slot in library.slots if slot.token)
-    return tuple(t for t in tokens if serial and names_serial(t.serial.value, serial.value))
-
-
 def _card(facts: Facts) -> CardState:
     card = best_card(facts[Pcsc], facts[CardStates].cards)
     if card is None:
@@ -144,7 +135,7 @@ def _refuses_a_cps(pcsc: Pcsc, library: Library) -> bool:
 
 def _shows_another(facts: Facts, library: Library) -> bool:
     """The library shows a card that none of the readers holds."""
-    here = {t for card in facts[CardStates].cards for t in _tokens_of(card, library)}
+    here = {t for card in facts[CardStates].cards for t in tokens_of(card, library)}
     return any(slot.token and slot.token not in here for slot in library.slots)
 
 
@@ -156,7 +147,7 @@ def judge_sees_card(facts: Facts) -> Iterator[Finding | Evidence]:
     codes = {slot.code for slot in library.slots if slot.code}
     for code in sorted(codes):
         yield Evidence(key="code", value=f"0x{code:08X}", source="C_GetTokenInfo")
-    own = _tokens_of(card, library)
+    own = tokens_of(card, library)
     for token in own:
         yield Evidence(key="token-flags", value=f"0x{token.flags:08X}", source="C_GetTokenInfo")
         if token.code:
@@ -178,7 +169,7 @@ def judge_sees_card(facts: Facts) -> Iterator[Finding | Evidence]:
 def judge_agrees(facts: Facts) -> Iterator[Finding | Evidence]:
     """The library shows the certificates that the card holds."""
     card = _card(facts)
-    tokens = _tokens_of(card, facts[Library])
+    tokens = tokens_of(card, facts[Library])
     first = of_card(card, facts[AuthenticationCertificates].cards)
     rest = of_card(card, facts[OtherCertificates].cards)
     if not tokens or any(token.code for token in tokens) or first is None:
@@ -197,7 +188,7 @@ def judge_agrees(facts: Facts) -> Iterator[Finding | Evidence]:
 
 def judge_pss(facts: Facts) -> Iterator[Finding | Evidence]:
     """The card signs as TLS 1.3 asks; without, it cannot serve where nothing older is taken."""
-    tokens = _tokens_of(_card(facts), facts[Library])
+    tokens = tokens_of(_card(facts), facts[Library])
     mechanisms = {number for token in tokens for number in token.mechanisms}
     if not mechanisms:
         raise NotApplicable
@@ -214,6 +205,7 @@ PRESENT = Check(
     area=Area.MIDDLEWARE,
     judge=judge_present,
     uses=(Library,),
+    needs=(CheckId("os.app-control"), CheckId("os.processor")),
     causes=tuple(_STATES.values()),
 )
 

@@ -50,10 +50,12 @@ def judge_service(facts: Facts) -> Iterator[Finding | Evidence]:
 
 
 def _cause(answer: Pcsc, service: PcscService | ProbeFailure, facts: Facts) -> CauseId | None:
+    # polkit knows two rights: to speak to the service, and to reach a card through it.
+    refused = {answer.error, *(slot.code for slot in answer.slots)}
+    if PcscCode.SCARD_W_SECURITY_VIOLATION in refused:
+        return _DENIED
     if not answer.error:
         return None
-    if answer.error == PcscCode.SCARD_W_SECURITY_VIOLATION:
-        return _DENIED
     if isinstance(service, PcscService):
         if not service.may_connect:
             return _DENIED
@@ -74,7 +76,9 @@ def _sleeps_without_reader(service: PcscService | ProbeFailure, facts: Facts) ->
     if isinstance(service, PcscService) and service.state is ServiceState.DISABLED:
         return False
     usb = facts.get(UsbReaders)
-    return not (isinstance(usb, UsbReaders) and usb.readers)
+    readers = usb.readers if isinstance(usb, UsbReaders) else ()
+    # One without a driver, or that speaks over a serial line, is no reader to the service.
+    return all(reader.problem or reader.serial for reader in readers)
 
 
 SERVICE = Check(

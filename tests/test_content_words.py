@@ -119,7 +119,8 @@ def test_placeholders_stand_only_where_their_value_is_known(language: str) -> No
     }
     named_too = (
         "reader.in-use", "card.kind-unsuited", "certificate.expired", "certificate.expires-soon",
-        "certificate.not-yet-valid",
+        "certificate.not-yet-valid", "session.support-tool", "software.competing",
+        "software.port-conflict",
     )  # fmt: skip
     assert found == {(cause, "meaning_named") for cause in named_too}
     named = WORDS[language]["cause"]["reader.in-use"]["meaning_named"]
@@ -260,7 +261,7 @@ def test_a_question_ends_with_a_question_mark(language: str) -> None:
 
 def test_french_punctuation_is_held_to_its_word_by_a_no_break_space() -> None:
     for text in _texts(WORDS["fr"]):
-        prose = re.sub(r"https?://\S+|\d:\d", "", text)
+        prose = re.sub(r"https?://\S+|about:\w+|\d:\d", "", text)
         assert not re.search(f"[^{NBSP}][:;?!»]", prose), text
         assert not re.search(f"«[^{NBSP}]", prose), text
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 
 from diagcps import registry
+from diagcps.catalogue import Catalogue
 from diagcps.check import Check, Facts, MissingFact, NotApplicable
 from diagcps.probes import BUILT_IN, KINDS
-from tests.builders import causes_of
+from tests.builders import CATALOGUE, causes_of
 from tests.strategies import bags, quick
 
 CHECKS = registry.load(BUILT_IN, installed=False).checks
@@ -20,7 +21,8 @@ CHECKS = registry.load(BUILT_IN, installed=False).checks
 @quick
 @given(facts=bags(*KINDS))
 def test_no_fact_makes_it_raise(check: Check, facts: dict[type, Any]) -> None:
-    given_to_it = Facts({kind: facts[kind] for kind in check.uses})
+    known = {**facts, Catalogue: CATALOGUE}
+    given_to_it = Facts({kind: known[kind] for kind in check.uses})
     try:
         found = causes_of(check.judge, given_to_it)
     except (MissingFact, NotApplicable):

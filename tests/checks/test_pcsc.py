@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 
 from checks.pcsc import SERVICE, judge_service
 from diagcps.check import Facts, MissingFact
-from diagcps.facts import Pcsc, PcscService, ServiceState, UsbReaders
+from diagcps.facts import Pcsc, PcscService, ServiceState, SlotState, UsbReaders
 from diagcps.model import Platform, Reason
 from tests.builders import (
     CPS3,
@@ -21,6 +22,7 @@ from tests.builders import (
     pcsc,
     ready,
     service,
+    slot,
     system,
     usb,
 )
@@ -94,6 +96,18 @@ def test_windows_with_a_reader_on_the_bus_has_a_stopped_service(code: int) -> No
 
 
 @AWAY
+@pytest.mark.parametrize("what", [{"problem": 28}, {"serial": True}], ids=["no-driver", "serial"])
+def test_windows_wakes_no_service_for_a_reader_that_it_cannot_use(
+    code: int, what: dict[str, Any]
+) -> None:
+    readers = tuple(dataclasses.replace(reader, **what) for reader in usb("Reader").readers)
+    bus = UsbReaders(readers=readers, source="test")
+    asleep = service(ServiceState.ON_DEMAND)
+    facts = bag(system(Platform.WINDOWS), asleep, pcsc(error=code), bus)
+    assert causes_of(judge_service, facts) == ()
+
+
+@AWAY
 @pytest.mark.parametrize("readers", [(), ("Reader",)])
 def test_windows_with_a_disabled_service_has_a_stopped_service(
     code: int, readers: tuple[str, ...]
@@ -140,6 +154,12 @@ def test_windows_without_a_reader_accuses_no_service_that_it_cannot_see(code: in
 @EVERY
 def test_the_security_error_is_a_refusal(platform: Platform) -> None:
     facts = bag(system(platform), service(), pcsc(error=0x8010006A), usb("Reader"))
+    assert causes_of(judge_service, facts) == ("pcsc.access-denied",)
+
+
+def test_a_card_that_the_system_refuses_to_this_user_is_a_refusal_and_no_mute_card() -> None:
+    held_back = slot(SlotState.MUTE, code=0x8010006A)
+    facts = bag(system(), service(), pcsc(held_back), usb("Reader"))
     assert causes_of(judge_service, facts) == ("pcsc.access-denied",)
 
 

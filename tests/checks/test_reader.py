@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise, permutations
 from typing import Any
 
@@ -10,15 +11,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks._slots import best, seen
-from checks.reader import CONTACT, FREE, PRESENT, judge_contact, judge_free, judge_present
+from checks.reader import (
+    CONTACT,
+    FREE,
+    POWERED,
+    PRESENT,
+    STEADY,
+    SYSTEM_DRIVER,
+    judge_contact,
+    judge_free,
+    judge_powered,
+    judge_present,
+    judge_steady,
+    judge_system_driver,
+)
 from diagcps.card.atr import CardKind
-from diagcps.check import Check, Facts, MissingFact
-from diagcps.facts import Pcsc, PcscClients, Slot, SlotState, UsbReaders
-from diagcps.model import Evidence
+from diagcps.catalogue import Catalogue, KnownReader, ReaderCatalogue, ReaderKind
+from diagcps.check import Check, Facts, MissingFact, NotApplicable
+from diagcps.facts import FileState, Pcsc, PcscClients, Slot, SlotState, UsbReader, UsbReaders
+from diagcps.model import Evidence, Level
 from diagcps.resources import data_dir
 from diagcps.words import Words
+from diagcps.workstation import Channel, ChannelKind, Galss, Losses, MacCards, Machine
 from tests.builders import (
     AGENT,
+    CATALOGUE,
     CONTACTLESS,
     CPS2TER,
     CPS3,
@@ -125,28 +142,253 @@ def test_every_state_and_family_has_a_word() -> None:
     assert all(words.value("slot", each) != each for each in known)
 
 
+def reader(
+    name: str = "Reader", product_id: str = "0002", *, problem: int | None = None,
+    serial: bool = False, may_sleep: bool | None = None,
+) -> UsbReader:  # fmt: skip
+    """A reader on the bus, which the catalogue of these tests may know."""
+    return UsbReader(
+        vendor_id="0001", product_id=product_id, name=name, problem=problem, serial=serial,
+        may_sleep=may_sleep,
+    )  # fmt: skip
+
+
+PCSC, PSS, BOTH = (
+    KnownReader(vendor_id="0001", product_id=number, name="", kind=kind, source="test")
+    for number, kind in zip(("00a1", "00a2", "00a3"), ReaderKind, strict=True)
+)
+KNOWN = dataclasses.replace(
+    CATALOGUE, readers=ReaderCatalogue(date="", source="", readers=(PCSC, PSS, BOTH))
+)
+
+
+def bus(*readers: UsbReader) -> UsbReaders:
+    return UsbReaders(readers=readers, source="test")
+
+
+def galss(*kinds: ChannelKind) -> Galss:
+    channels = tuple(Channel(number=n, kind=kind, names=()) for n, kind in enumerate(kinds))
+    return Galss(state=FileState.PRESENT, channels=channels, source="galss.ini")
+
+
+def mac(*emulation: str, own_driver: bool = False) -> MacCards:
+    return MacCards(
+        tokens=(),
+        gestion=FileState.ABSENT,
+        own_driver=own_driver,
+        emulation=emulation,
+        source="mac",
+    )
+
+
+def machine(version: str) -> Machine:
+    return Machine(version=version, source="test")
+
+
+def desk(*facts: Any) -> Facts:
+    """What is read of a desk, all else of it missing."""
+    given = {type(fact) for fact in facts}
+    kinds = {kind for check in (PRESENT, SYSTEM_DRIVER, POWERED) for kind in check.uses}
+    missing = {kind: failed() for kind in kinds - given - {Catalogue}}
+    return bag(KNOWN, *facts, missing=missing)
+
+
 def test_a_listed_reader_passes_with_its_model_and_without_its_name() -> None:
-    facts = bag(pcsc(slot(SlotState.EMPTY, name="Reader (SERIAL) 00 00")), usb("Reader"))
+    facts = desk(pcsc(slot(SlotState.EMPTY, name="Reader (SERIAL) 00 00")), usb("Reader"))
     assert causes_of(judge_present, facts) == ()
     said = evidence_of(judge_present, facts)
     assert (said["readers"], said["reader"]) == (1, "Reader")
     assert said["usb-reader"] == "Reader 0001:0002"
 
 
-@pytest.mark.parametrize("bus", [usb(), usb("Reader")])
-def test_an_empty_list_is_no_reader_and_shows_the_bus(bus: UsbReaders) -> None:
-    facts = bag(pcsc(), bus)
+def test_an_empty_list_and_an_empty_bus_are_no_reader() -> None:
+    facts = desk(pcsc(), usb())
     assert causes_of(judge_present, facts) == ("reader.none",)
-    assert ("usb-reader" in evidence_of(judge_present, facts)) == bool(bus.readers)
+    assert "usb-reader" not in evidence_of(judge_present, facts)
 
 
 def test_a_bus_that_cannot_be_read_hides_no_reader() -> None:
-    assert causes_of(judge_present, bag(pcsc(empty()), missing={UsbReaders: failed()})) == ()
-    assert causes_of(judge_present, bag(pcsc(), missing={UsbReaders: failed()})) == ("reader.none",)
+    assert causes_of(judge_present, desk(pcsc(empty()))) == ()
+    assert causes_of(judge_present, desk(pcsc())) == ("reader.none",)
 
 
 def test_a_nameless_usb_reader_is_shown_by_its_numbers() -> None:
-    assert evidence_of(judge_present, bag(pcsc(), usb("")))["usb-reader"] == "0001:0002"
+    assert evidence_of(judge_present, desk(pcsc(), usb("")))["usb-reader"] == "0001:0002"
+
+
+@pytest.mark.parametrize(
+    "plugged",
+    [
+        [reader()],
+        [reader(problem=28)],
+        [reader(problem=0)],
+        [reader(product_id="00a1")],
+        [reader(product_id="00a3")],
+        [reader(product_id="00a2"), reader()],
+    ],
+    ids=["class", "code-28", "no-code", "catalogued", "either", "beside-a-pss-one"],
+)
+def test_a_reader_on_the_bus_that_pcsc_does_not_list_lacks_its_driver(
+    plugged: list[UsbReader],
+) -> None:
+    facts = desk(pcsc(), bus(*plugged))
+    assert causes_of(judge_present, facts) == ("reader.no-driver",)
+    assert "usb-reader" in evidence_of(judge_present, facts)
+
+
+def test_the_problem_code_is_told() -> None:
+    facts = desk(pcsc(), bus(reader(problem=28)))
+    assert evidence_of(judge_present, facts)["usb-problem"] == 28
+
+
+@pytest.mark.parametrize(
+    ("plugged", "file"),
+    [
+        (reader(serial=True), galss()),
+        (reader(product_id="00a3", serial=True), galss()),
+        (reader(product_id="00a2"), galss()),
+        (reader(product_id="00a2", problem=28), galss()),
+        (reader(product_id="00a3"), galss(ChannelKind.PCSC, ChannelKind.SERIAL)),
+    ],
+    ids=["serial", "either-serial", "pss", "pss-without-driver", "galss-serial"],
+)
+def test_a_reader_that_only_speaks_over_a_serial_line_is_in_pss_mode(
+    plugged: UsbReader, file: Galss
+) -> None:
+    facts = desk(pcsc(), bus(plugged), file)
+    assert causes_of(judge_present, facts) == ("reader.pss-mode",)
+
+
+def test_a_serial_line_is_told() -> None:
+    facts = desk(pcsc(), bus(reader(serial=True)))
+    assert evidence_of(judge_present, facts)["usb-link"] == "serial"
+
+
+@pytest.mark.parametrize(
+    "plugged",
+    [reader(serial=True), reader(problem=28), reader(product_id="00a2"), reader(may_sleep=True)],
+    ids=["serial", "no-driver", "pss", "sleeps"],
+)
+def test_beside_a_reader_that_works_none_on_the_bus_matters(plugged: UsbReader) -> None:
+    facts = desk(
+        pcsc(empty()), bus(reader(), plugged), galss(ChannelKind.SERIAL), mac("GALSSDriver")
+    )
+    assert causes_of(judge_present, facts) == ()
+
+
+def test_a_serial_channel_alone_makes_no_reader() -> None:
+    facts = desk(pcsc(), bus(), galss(ChannelKind.SERIAL))
+    assert causes_of(judge_present, facts) == ("reader.none",)
+
+
+def test_an_emulation_that_hides_the_real_reader_is_the_cause_and_no_missing_driver() -> None:
+    (found,) = findings(judge_present, desk(pcsc(), bus(reader()), mac("GALSSDriver.bundle")))
+    assert found.cause == "reader.pss-emulation"
+    assert [said.value for said in found.evidence] == ["GALSSDriver.bundle"]
+
+
+def test_an_emulation_of_a_serial_reader_is_what_it_is_for() -> None:
+    facts = desk(pcsc(), bus(reader(serial=True)), mac("GALSSDriver.bundle"))
+    assert causes_of(judge_present, facts) == ("reader.pss-mode",)
+
+
+@pytest.mark.parametrize(
+    ("times", "is_intermittent"), [(0, False), (2, False), (3, True), (9, True)]
+)
+def test_a_reader_that_goes_three_times_within_a_minute_is_intermittent(
+    times: int, is_intermittent: bool
+) -> None:
+    facts = bag(Losses(readers=("Reader",) * times))
+    assert causes_of(judge_steady, facts) == ("reader.intermittent",) * is_intermittent
+
+
+def test_each_reader_is_counted_by_itself() -> None:
+    facts = bag(Losses(readers=("One", "Other", "One", "Other")))
+    assert causes_of(judge_steady, facts) == ()
+    assert [said.value for said in judge_steady(facts) if isinstance(said, Evidence)] == [2, 2]
+
+
+LOST = Losses(readers=("ACME Reader 0",) * 3)
+
+
+@pytest.mark.parametrize(
+    "plugged",
+    [[reader("Reader", may_sleep=True)], [reader("", may_sleep=True)],
+     [reader("Other", may_sleep=False), reader("Reader", may_sleep=True)]],
+    ids=["named", "alone", "beside-another"],
+)  # fmt: skip
+def test_a_reader_that_goes_away_and_may_sleep_may_be_sent_to_sleep(
+    plugged: list[UsbReader],
+) -> None:
+    assert causes_of(judge_powered, desk(LOST, bus(*plugged))) == ("reader.power-saving",)
+
+
+@pytest.mark.parametrize(
+    "plugged",
+    [[], [reader("Reader")], [reader("Reader", may_sleep=False)],
+     [reader("Reader"), reader("Other", may_sleep=True)],
+     [reader("Reader"), reader("", may_sleep=True)]],
+    ids=["none", "not-told", "awake", "another", "nameless"],
+)  # fmt: skip
+def test_only_the_reader_that_goes_away_counts(plugged: list[UsbReader]) -> None:
+    assert causes_of(judge_powered, desk(LOST, bus(*plugged))) == ()
+
+
+def test_a_reader_that_stays_may_sleep() -> None:
+    with pytest.raises(NotApplicable):
+        list(judge_powered(desk(Losses(readers=("Reader",)), bus(reader(may_sleep=True)))))
+
+
+def two_slots(*states: SlotState) -> Pcsc:
+    return pcsc(*(slot(state, name=f"Reader {n}") for n, state in enumerate(states)))
+
+
+@pytest.mark.parametrize("version", ["14.0", "15.1", "26.0"])
+def test_two_mute_cards_in_one_reader_accuse_the_driver_of_macos(version: str) -> None:
+    facts = desk(two_slots(SlotState.MUTE, SlotState.MUTE), mac(), machine(version))
+    (found,) = findings(judge_system_driver, facts)
+    assert (found.cause, found.level) == ("reader.macos-ccid", None)
+
+
+def test_one_mute_card_is_rather_mute_itself() -> None:
+    facts = desk(two_slots(SlotState.MUTE, SlotState.EMPTY), mac(), machine("15.1"))
+    (found,) = findings(judge_system_driver, facts)
+    assert (found.cause, found.level) == ("reader.macos-ccid", Level.INFO)
+
+
+@pytest.mark.parametrize(
+    ("slots_there", "cards", "version"),
+    [
+        (two_slots(SlotState.MUTE, SlotState.MUTE), mac(), "13.6"),
+        (two_slots(SlotState.MUTE, SlotState.MUTE), mac(), ""),
+        (two_slots(SlotState.MUTE, SlotState.MUTE), mac(), "9" * 5000),
+        (two_slots(SlotState.MUTE, SlotState.MUTE), mac(own_driver=True), "15.1"),
+        (pcsc(mute(), ready(VITALE)), mac(), "15.1"),
+        (pcsc(mute(), ready(CPS3)), mac("GALSSDriver.bundle"), "15.1"),
+        (pcsc(empty()), mac("GALSSDriver.bundle"), "15.1"),
+        (pcsc(), mac("GALSSDriver.bundle"), "15.1"),
+        (pcsc(held(CPS3)), mac(), "15.1"),
+    ],
+    ids=["older", "unknown", "absurd", "other-driver", "vitale", "cps", "empty", "none", "held"],
+)
+def test_a_card_that_is_read_absent_or_held_accuses_no_driver(
+    slots_there: Pcsc, cards: MacCards, version: str
+) -> None:
+    facts = desk(slots_there, cards, machine(version), bus(reader()))
+    assert causes_of(judge_system_driver, facts) == ()
+
+
+@pytest.mark.parametrize("state", [SlotState.MUTE, SlotState.HELD])
+def test_an_emulation_beside_a_real_reader_accounts_for_a_card_that_cannot_be_used(
+    state: SlotState,
+) -> None:
+    facts = desk(two_slots(state), mac("reader.conf"), machine("15.1"), bus(reader()))
+    assert causes_of(judge_system_driver, facts) == ("reader.pss-emulation",)
+
+
+def test_an_emulation_without_a_real_reader_is_no_cause() -> None:
+    facts = desk(two_slots(SlotState.HELD), mac("reader.conf"), bus(reader(serial=True)))
+    assert causes_of(judge_system_driver, facts) == ()
 
 
 @pytest.mark.parametrize(
@@ -199,7 +441,10 @@ def test_only_a_contactless_cps_alone_is_in_the_wrong_place(slots: tuple[Slot, .
     assert causes_of(judge_contact, bag(pcsc(*slots))) == ()
 
 
-@pytest.mark.parametrize("check", [PRESENT, FREE, CONTACT], ids=lambda check: check.id)
+EVERY = (PRESENT, FREE, CONTACT, STEADY, POWERED, SYSTEM_DRIVER)
+
+
+@pytest.mark.parametrize("check", EVERY, ids=lambda check: check.id)
 def test_without_an_answer_of_the_service_nothing_is_known(check: Check) -> None:
     missing = dict.fromkeys(check.uses, failed())
     with pytest.raises(MissingFact):
@@ -207,13 +452,14 @@ def test_without_an_answer_of_the_service_nothing_is_known(check: Check) -> None
 
 
 @quick
-@given(facts=bags(Pcsc, PcscClients, UsbReaders))
+@given(facts=bags(Pcsc, PcscClients, UsbReaders, Galss, MacCards, Machine, Losses))
 def test_no_fact_makes_them_raise(facts: dict[type, Any]) -> None:
-    for check in (PRESENT, FREE, CONTACT):
-        given_facts = Facts({kind: facts[kind] for kind in check.uses})
+    known = {**facts, Catalogue: KNOWN}
+    for check in EVERY:
+        given_facts = Facts({kind: known[kind] for kind in check.uses})
         try:
             found = causes_of(check.judge, given_facts)
-        except MissingFact:
+        except (MissingFact, NotApplicable):
             continue
         assert set(found) <= set(check.causes)
 

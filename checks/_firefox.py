@@ -1,0 +1,165 @@
+"""Which Firefox profile speaks for the workstation, and what of the card it has.
+
+Most people have one profile. Of several, the one that Firefox opens by itself and that was used
+last is theirs; one that lies about unused is no fault of the workstation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from diagcps.api import (
+    Account,
+    AccountKind,
+    BrowserKind,
+    Browsers,
+    Catalogue,
+    Evidence,
+    Extension,
+    Facts,
+    FileState,
+    FirefoxProfile,
+    FirefoxProfiles,
+    Level,
+    MissingFact,
+    Moment,
+    NotApplicable,
+    PageBrowser,
+    ProbeFailure,
+    Reason,
+    Sandbox,
+    SecurityModule,
+)
+
+IN_USE = timedelta(days=90)
+"""A profile that was not used for longer is nobody's."""
+_OF_THE_CARD, _OF_OPENSC = ("cps3",), ("opensc", "onepin-opensc")
+"""How the modules of the card are named, and how files of their libraries begin."""
+
+
+def whose(facts: Facts) -> Iterator[Evidence]:
+    """Raises NotApplicable for an account that is no person's: nobody's browsers are seen by it."""
+    account = facts.get(Account)
+    if isinstance(account, Account) and account.kind is AccountKind.SYSTEM:
+        yield Evidence(key="account", value=account.kind.value, source=account.source)
+        raise NotApplicable
+
+
+def signs_in_with(facts: Facts, kind: BrowserKind) -> bool:
+    """Whether the person is known to sign in with that browser."""
+    page = facts.get(PageBrowser)
+    return isinstance(page, PageBrowser) and page.kind is kind
+
+
+def level(facts: Facts) -> Level | None:
+    """The cause's own level where the person signs in with Firefox; elsewhere it is to be known."""
+    return None if signs_in_with(facts, BrowserKind.FIREFOX) else Level.INFO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What a profile has for the card."""
+
+    extension: Extension | None
+    """Today's, in the state that serves best."""
+    old: tuple[Extension, ...]
+    module: SecurityModule | None
+    """The Cryptolib's own."""
+    opensc: bool
+    """Another library for cards, of which nothing is known with a CPS."""
+
+    @property
+    def serves(self) -> bool:
+        """Firefox can use the card; a module that was loaded by hand needs no extension."""
+        return self.module is not None
+
+
+def equipment(profile: FirefoxProfile, catalogue: Catalogue) -> Equipment:
+    """What the profile has for the card."""
+    known = catalogue.cryptolib
+    own = [each for each in profile.extensions if each.id == known.extension]
+    return Equipment(
+        extension=max(own, key=lambda each: each.active, default=None),
+        old=tuple(each for each in profile.extensions if each.id in known.old_extensions),
+        module=next((each for each in profile.modules if _is(each, _OF_THE_CARD)), None),
+        opensc=any(_is(each, _OF_OPENSC) for each in profile.modules),
+    )
+
+
+def _is(module: SecurityModule, beginnings: tuple[str, ...]) -> bool:
+    file = module.library.lower().removeprefix("lib")
+    return module.name.lower().startswith(beginnings) or file.startswith(beginnings)
+
+
+def is_in_use(profile: FirefoxProfile, now: datetime) -> bool:
+    """The profile was used lately."""
+    return profile.used is not None and now - profile.used <= IN_USE
+
+
+def read(profiles: FirefoxProfiles) -> list[FirefoxProfile]:
+    """Those that could be read, the person's own first."""
+    there = [each for each in profiles.profiles if each.state is FileState.PRESENT]
+    return sorted(there, key=lambda each: (each.default, each.used is not None, _time(each)))[::-1]
+
+
+def _time(profile: FirefoxProfile) -> float:
+    try:
+        return profile.used.timestamp() if profile.used is not None else 0.0
+    except (OverflowError, OSError, ValueError):
+        return 0.0
+
+
+def own(facts: Facts) -> FirefoxProfile:
+    """The person's profile.
+
+    Raises NotApplicable where nobody uses Firefox, MissingFact where that cannot be told: a list
+    or the profile that Firefox opens cannot be read.
+    """
+    profiles = facts[FirefoxProfiles]
+    found = read(profiles)
+    unread = [each for each in profiles.profiles if each.state is FileState.UNREADABLE]
+    if any(each.default for each in unread) and not any(each.default for each in found):
+        raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
+    if not found:
+        # What was never opened has nothing yet: Firefox makes a profile when it starts.
+        raise NotApplicable
+    if signs_in_with(facts, BrowserKind.FIREFOX):
+        return found[0]
+    if not is_in_use(found[0], facts[Moment].at) or not is_installed(facts):
+        raise NotApplicable
+    return found[0]
+
+
+def is_installed(facts: Facts) -> bool:
+    """Firefox is installed, or nobody could say that it is not."""
+    browsers = facts.get(Browsers)
+    if not isinstance(browsers, Browsers):
+        return True
+    return any(browser.kind is BrowserKind.FIREFOX for browser in browsers.browsers)
+
+
+def seen(profile: FirefoxProfile, catalogue: Catalogue) -> Iterator[Evidence]:
+    """What the profile has, as evidence."""
+    has = equipment(profile, catalogue)
+    yield Evidence(key="profile", value=profile.name, source=profile.place)
+    if profile.used is not None:
+        yield Evidence(
+            key="profile-used", value=profile.used.date().isoformat(), source=profile.place
+        )
+    if profile.sandbox is not Sandbox.NONE:
+        yield Evidence(key="sandbox", value=profile.sandbox.value, source=profile.place)
+    state = "missing" if has.extension is None else _state(has.extension)
+    yield Evidence(key="extension", value=state, source="extensions.json")
+    for old in has.old:
+        yield Evidence(key="old-extension", value=old.id, source="extensions.json")
+    for module in profile.modules:
+        name = module.library or module.name
+        yield Evidence(key="security-module", value=name, source="pkcs11.txt")
+    if not profile.modules:
+        yield Evidence(key="security-module", value="none", source="pkcs11.txt")
+
+
+def _state(extension: Extension) -> str:
+    return "active" if extension.active else "disabled"
