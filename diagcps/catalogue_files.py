@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from diagcps.catalogue import Catalogue
+from diagcps.contacts import FILE, Contacts, read_contacts
 from diagcps.model import LoadError, LoadProblem, Private, PrivateKind
+from diagcps.resources import data_dir
 from diagcps.tables import WrongShape, from_table
 
 _SHIPPED = Path(__file__).with_name("data")
@@ -42,14 +44,29 @@ class CatalogueFiles:
             )
         return self._catalogue
 
+    def contacts(self) -> Contacts | None:
+        """The administrator's contacts; None where there are none, or none that can be used."""
+        given = self._given_contacts()
+        return None if isinstance(given, LoadError) else given
+
     def refused(self) -> tuple[LoadProblem, ...]:
         """The administrator's files that cannot be used, and why."""
-        given = ((name, self._given(name)) for name in _PARTS)
+        given = [(name, self._given(name)) for name in _PARTS]
+        given.append((Path(FILE).stem, self._given_contacts()))
         return tuple(
             LoadProblem(part=f"{name}.toml", detail=Private(PrivateKind.TEXT, str(problem)))
             for name, problem in given
             if isinstance(problem, LoadError)
         )
+
+    def _given_contacts(self) -> Contacts | LoadError | None:
+        path = self.folder / FILE if self.folder is not None else None
+        if path is None or not path.exists():
+            return None
+        try:
+            return read_contacts(path, like=read_contacts(data_dir("checks") / "content" / FILE))
+        except LoadError as error:
+            return error
 
     def _given(self, name: str) -> Any:
         """The administrator's part; None where there is none, a LoadError where it is of no use."""

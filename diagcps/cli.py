@@ -22,7 +22,6 @@ from diagcps.profiles import DEFAULT
 from diagcps.words import LANGUAGES
 
 if TYPE_CHECKING:
-    from diagcps.browsing import BrowserKind
     from diagcps.card.act import Codes, Course, Middleware, Order
     from diagcps.card.base import Libraries
     from diagcps.catalogue_files import CatalogueFiles
@@ -137,6 +136,7 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
         moment=subject.moment,
         middleware=subject.middleware,
         visitor=subject.visitor,
+        contacts=catalogue.contacts,
     )
 
 
@@ -212,6 +212,7 @@ async def _publish() -> tuple[StoredCertificate, ...]:
 
 def _real(options: argparse.Namespace, found: Registry, catalogue: CatalogueFiles) -> _Subject:
     from diagcps import probes
+    from diagcps.browsing import BrowserKind
     from diagcps.card.anchors import default_anchors, read_anchors
     from diagcps.card.pcsc import PcscCards
     from diagcps.check import World

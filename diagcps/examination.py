@@ -6,12 +6,14 @@ terminal both read from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from diagcps.browsing import PageBrowser
 from diagcps.check import Check, Probe, World
+from diagcps.contacts import Contacts
 from diagcps.diagnosis import diagnose
 from diagcps.facts import System
 from diagcps.model import (
@@ -28,6 +30,7 @@ from diagcps.registry import Registry
 from diagcps.remedies import Remedies
 from diagcps.report.base import CauseLine, Local, RemedyLine, Report
 from diagcps.report.build import build, cause_line, remedy_line
+from diagcps.report.subject import FACTS, Origin, subject_of
 from diagcps.runner import Runner
 from diagcps.visitor import Visitor
 from diagcps.words import Words
@@ -98,6 +101,22 @@ class Examination:
         entry = Diagnosed(cause=cause, level=self.profile.level(cause), because=(), explains=())
         return cause_line(entry, words, self.remedies, self.platform)
 
+    @property
+    def browser(self) -> PageBrowser | None:
+        """The browser that the checks are about; None when none is about a browser, or before
+        anything tells which."""
+        if not any(PageBrowser in check.uses for check in self.checks):
+            return None
+        now = self.visitor() if self.visitor is not None else None
+        read = self.runner.facts.get(PageBrowser)
+        return now or (read if isinstance(read, PageBrowser) else None)
+
+    @property
+    def _origin(self) -> Origin:
+        if self.moment is not None:
+            return Origin.RECORDED
+        return Origin.HERE if self.live else Origin.SIMULATED
+
     def report(self, language: str) -> Report[Local]:
         """The report of what has settled, in `language`."""
         system = self.runner.facts.get(System)
@@ -110,9 +129,9 @@ class Examination:
             remedies=self.remedies,
             created=self.moment or datetime.now(UTC),
             system=system if isinstance(system, System) else None,
+            subject=subject_of(self.runner.facts, origin=self._origin, browser=self.browser),
             platform=self.platform,
             simulated=self.simulated,
-            replayed=self.moment is not None,
         )
 
 
@@ -128,6 +147,7 @@ def assemble(
     moment: datetime | None = None,
     middleware: Middleware | None = None,
     visitor: Visitor | None = None,
+    contacts: Callable[[], Contacts | None] = lambda: None,
 ) -> Examination:
     """An examination of `world` for `profile`; with `named`, of those checks alone."""
     checks = registry.select(named or _covered(registry.checks, profile))
@@ -144,6 +164,7 @@ def assemble(
         platform=world.host.platform,
         level=lambda cause: profile.level(registry.causes[cause]),
         diagnose=judge,
+        also=FACTS,
     )
     return Examination(
         registry=registry,
@@ -153,7 +174,7 @@ def assemble(
         simulated=simulated,
         live=live,
         moment=moment,
-        remedies=Remedies(registry.content),
+        remedies=Remedies(registry.content, contacts),
         middleware=middleware,
         visitor=visitor,
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diagcps.contacts import FILE, Contacts
 from diagcps.model import CheckId, Owner, RemedyId
 
 logger = logging.getLogger(__name__)
@@ -48,10 +49,14 @@ class Remedy:
 
 
 class Remedies:
-    """The remedies of `remedies.toml` beside the words, read when the first one is asked for."""
+    """The remedies of `remedies.toml` beside the words, read when the first one is asked for.
 
-    def __init__(self, content: Iterable[Path]) -> None:
+    `contacts` gives an administrator's contacts, which then stand for those of every folder.
+    """
+
+    def __init__(self, content: Iterable[Path], contacts: Callable[[], Contacts | None]) -> None:
         self._content = tuple(content)
+        self._contacts = contacts
         self._remedies: Mapping[RemedyId, Remedy] | None = None
 
     def get(self, id_: RemedyId) -> Remedy | None:
@@ -62,7 +67,7 @@ class Remedies:
 
     def _load(self) -> Iterable[tuple[RemedyId, Remedy]]:
         for folder in self._content:
-            contacts = _read(folder / "contacts.toml")
+            contacts = self._contacts() or _read(folder / FILE)
             for id_, entry in _read(folder / "remedies.toml").items():
                 try:
                     remedy = _remedy(RemedyId(id_), entry, contacts)

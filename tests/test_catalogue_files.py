@@ -16,8 +16,10 @@ from diagcps import catalogue_files
 from diagcps.catalogue import Catalogue
 from diagcps.catalogue_files import CatalogueFiles
 from diagcps.facts import Tool
-from diagcps.model import LoadError
+from diagcps.model import LoadError, RemedyId
 from diagcps.probes import tool_probe
+from diagcps.remedies import Remedies
+from diagcps.resources import data_dir
 from tests.builders import CATALOGUE, world
 from tests.strategies import quick
 
@@ -82,6 +84,43 @@ async def test_a_bad_file_is_refused_whole_and_told_and_the_shipped_one_is_used(
     tool = await tool_probe([], files).read(world())
     assert isinstance(tool, Tool)
     assert [part.part for part in tool.missing] == ["browsers.toml"]
+
+
+CONTACTS = data_dir("checks") / "content" / "contacts.toml"
+
+
+def test_contacts_of_the_administrator_take_the_place_of_the_shipped_ones(tmp_path: Path) -> None:
+    own = CONTACTS.read_text(encoding="utf-8").replace("0 825 852 000", "01 23 45 67 89")
+    tmp_path.joinpath("contacts.toml").write_text(own, encoding="utf-8")
+    files = CatalogueFiles(tmp_path)
+    assert files.refused() == ()
+    remedies = Remedies([CONTACTS.parent], files.contacts)
+    remedy = remedies.get(RemedyId("card.replace"))
+    assert remedy is not None
+    assert remedy.contact is not None
+    assert remedy.contact.number == "01 23 45 67 89"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (('number = "36 08"', ""), "telephone.cpam has no number"),
+        (('number = "36 08"', "number = 3608"), "telephone.cpam.number is no text"),
+        (('number = "36 08"', 'number = "36\\u001b08"'), "telephone.cpam.number is no text"),
+        (('url = "https://esante.gouv.fr/form/contact"', 'url = "javascript:0"'), "is no page"),
+        (("[telephone.cpam]", "[[telephone.cpam]]"), "telephone.cpam is not a table"),
+    ],
+)
+def test_bad_contacts_are_refused_and_the_shipped_ones_used(
+    tmp_path: Path, change: tuple[str, str], complaint: str
+) -> None:
+    text = CONTACTS.read_text(encoding="utf-8")
+    assert change[0] in text
+    tmp_path.joinpath("contacts.toml").write_text(text.replace(*change), encoding="utf-8")
+    files = CatalogueFiles(tmp_path)
+    (problem,) = files.refused()
+    assert (problem.part, complaint in problem.detail.value) == ("contacts.toml", True)
+    assert files.contacts() is None
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
