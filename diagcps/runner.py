@@ -57,6 +57,8 @@ class Runner:
     level: Callable[[CauseId], Level]
     """What a cause means for the profile: it decides whether a finding fails a check or warns."""
     diagnose: Diagnose
+    also: tuple[type, ...] = ()
+    """Facts that every run reads for the report's own sake, whether or not a check uses them."""
     log: EventLog = field(default_factory=EventLog)
     facts: dict[type, FactValue | ProbeFailure] = field(default_factory=dict)
     results: dict[CheckId, CheckResult] = field(default_factory=dict)
@@ -69,8 +71,7 @@ class Runner:
 
     async def run(self) -> Diagnosis:
         """The diagnosis after reading every fact anew and judging every check."""
-        used = {fact for check in self.checks for fact in check.uses}
-        return await self._examine(self.checks, self._with_prerequisites(used), afresh=True)
+        return await self._examine(self.checks, self._needed(self.checks), afresh=True)
 
     async def refresh(self, trigger: Trigger) -> Diagnosis | None:
         """The diagnosis after reading again only what `trigger` may have changed.
@@ -99,6 +100,11 @@ class Runner:
     def quiet(self) -> asyncio.Lock:
         """What keeps every probe waiting while it is held (`async with`)."""
         return self._lock
+
+    def _needed(self, checks: tuple[Check, ...]) -> set[type]:
+        """The facts that these checks stand on, and those of every run."""
+        used = {fact for check in checks for fact in check.uses}
+        return self._with_prerequisites({*self.also, *used})
 
     def _with_prerequisites(self, kinds: Iterable[type]) -> set[type]:
         """These facts, and all that are read before them."""
@@ -136,8 +142,7 @@ class Runner:
             self.log.append(Snapshot(run=self.runs, results=kept, pending=tuple(pending)))
             for kind in stale_facts:
                 self.facts.pop(kind, None)
-            used = {fact for check in checks for fact in check.uses}
-            await self._settle_all(checks, self._with_prerequisites(used))
+            await self._settle_all(checks, self._needed(checks))
             self.diagnosis = self.diagnose(self.results)
             self.log.append(Judged(diagnosis=self.diagnosis))
             ended = Finished(run=self.runs, afresh=afresh, duration_ms=self._now_ms())

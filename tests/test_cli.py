@@ -24,6 +24,7 @@ from diagcps.check import Area
 from diagcps.cli import main
 from diagcps.model import Level, Outcome, Owner, Reason, Verdict
 from diagcps.profiles import load_profiles
+from diagcps.report.subject import Place
 from diagcps.words import LANGUAGES
 
 ROOT = Path(__file__).parent.parent
@@ -729,3 +730,15 @@ def test_a_cause_is_explained_and_found_in_both_languages(
                 "--lang", language)  # fmt: skip
     assert found.code == 0
     assert "card.vitale" in found.out
+
+
+def test_the_browser_that_is_named_is_judged_and_the_machine_is_told(
+    run: Run, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('browser = "edge"\n', encoding="utf-8")
+    for said in (("--browser", "edge"), ("--config", config)):
+        ended = run("check", "--only", "browser.supported", "--format", "json", *said)
+        environment = ended.document["environment"]
+        assert (environment["browser"], environment["browser_known_by"]) == ("edge", "named")
+        assert environment["machine"] in {each.value for each in Place}

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from diagcps.model import CheckId, Outcome, Private, ProfileId, Reason, Scalar, Verdict
 from diagcps.remedies import Contact, Link
+from diagcps.report.subject import Subject
 
 SCHEMA = "diagcps.report/1"
 
@@ -104,3 +105,5 @@ class Report(Generic[V]):
     not_covered: tuple[str, ...]
     """Areas that the profile asks for and no check covers in this version."""
     environment: Mapping[str, str]
+    subject: Subject
+    """Which machine and which browser it speaks of."""

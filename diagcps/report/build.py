@@ -12,6 +12,7 @@ from diagcps.model import CheckId, CheckResult, Diagnosed, Diagnosis, Platform, 
 from diagcps.profiles import Profile
 from diagcps.remedies import Remedies
 from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, RemedyLine, Report
+from diagcps.report.subject import Origin, Subject
 from diagcps.report.text import plain
 from diagcps.words import Words
 
@@ -26,9 +27,9 @@ def build(
     remedies: Remedies,
     created: datetime,
     system: System | None,
+    subject: Subject,
     platform: Platform,
     simulated: bool,
-    replayed: bool,
 ) -> Report[Local]:
     """The report of one run, in the language of `words`."""
     known = tuple(checks)
@@ -40,11 +41,12 @@ def build(
             "name": system.name,
             "architecture": system.architecture,
         }
+    environment |= subject.environment()
     return Report[Local](
         created=created,
         version=__version__,
         simulated=simulated,
-        replayed=replayed,
+        replayed=subject.origin is Origin.RECORDED,
         profile=profile.id,
         language=words.language,
         verdict=diagnosis.verdict,
@@ -56,6 +58,7 @@ def build(
         ),
         not_covered=tuple(area.value for area in profile.areas if area not in covered),
         environment=environment,
+        subject=subject,
     )
 
 

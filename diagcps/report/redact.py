@@ -48,6 +48,7 @@ class Redaction:
             checks=checks,
             not_covered=local.not_covered,
             environment=local.environment,
+            subject=local.subject,
         )
         return shared
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from diagcps.model import Outcome, Private, Verdict
 from diagcps.remedies import Contact
 from diagcps.report.base import CauseLine, CheckLine, Masked, RemedyLine, Report, V
+from diagcps.report.subject import browser_line, machine_line
 from diagcps.words import Words
 
 
@@ -40,6 +41,9 @@ def _lines(report: Report[V], words: Words) -> Iterator[str]:
     if report.replayed:
         yield words.ui("replayed")
     yield verdict_sentence(report.verdict, whole=not report.not_covered, words=words)
+    yield machine_line(report.subject, words)
+    if report.subject.browser is not None:
+        yield plain(browser_line(report.subject.browser, words))
     for entry in report.diagnosis:
         yield ""
         yield from _cause(entry, words)

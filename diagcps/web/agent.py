@@ -21,6 +21,7 @@ from diagcps.web.security import Address
 from diagcps.web.sessions import Sessions
 
 if TYPE_CHECKING:
+    from diagcps.visitor import Visitor
     from diagcps.web.desk import Desk
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class Agent:
         self._state = state
         self._active = time.monotonic()
         self._run: asyncio.Task[None] | None = None
+        self._judged_for = examination.visitor() if examination.visitor else None
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def running(self) -> bool:
@@ -108,6 +111,29 @@ class Agent:
         async for _ in runner.world.cards.changes():
             if await runner.refresh(Trigger.PCSC) is not None:
                 await self._judged_anew()
+
+    def visited(self) -> None:
+        """Keeps the diagnosis true when another browser is the person's, or more is known of it."""
+        visitor = self.examination.visitor
+        if visitor is None or visitor() == self._judged_for:
+            return
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._follow(visitor))
+
+    async def settled(self, limit_s: float) -> None:
+        """Returns once what `visited` began is over, and after `limit_s` in any case."""
+        if self._following is not None:
+            await asyncio.wait({self._following}, timeout=limit_s)
+
+    async def _follow(self, visitor: Visitor) -> None:
+        """Judges anew for as long as the browser is another one than that of the last judgement."""
+        try:
+            while (now := visitor()) != self._judged_for:
+                self._judged_for = now
+                if await self.examination.runner.refresh(Trigger.PAGE) is not None:
+                    await self._judged_anew()
+        except Exception:  # the boundary: a fault of ours must not end what follows the page
+            logger.exception("the browser could not be judged")
 
     async def exit_when_idle(self, limit_s: float = IDLE_EXIT_S) -> None:
         """Asks to stop once no page has been open, and nobody has asked anything, for `limit_s`."""

@@ -7,7 +7,7 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from diagcps.web import security, views
+from diagcps.web import security, views, visit
 from diagcps.web.agent import AGENT, Agent
 from diagcps.web.pages import Renderer
 from diagcps.web.security import Refused
@@ -33,6 +33,7 @@ def build(agent: Agent) -> web.Application:
     router.add_post("/run", views.changing(views.run))
     router.add_post("/forget", views.changing(views.forget))
     router.add_post("/language", views.changing(views.choose_language))
+    router.add_post("/browser", views.changing(visit.told))
     router.add_post("/act", views.act)
     router.add_post("/quit", views.quit_agent)
     router.add_post("/agent/hello", views.hello)

@@ -14,11 +14,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from diagcps import __version__
+from diagcps.browsing import BrowserKind, Browsers
 from diagcps.check import Area, Check
 from diagcps.examination import Examination
 from diagcps.facts import CardStates
 from diagcps.model import CheckId, Outcome, Private
+from diagcps.options import BROWSERS
 from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, Report
+from diagcps.report.subject import browser_line, machine_line
 from diagcps.report.text import contact_line, plain, verdict_sentence
 from diagcps.resources import data_dir
 from diagcps.words import Words
@@ -53,6 +56,12 @@ class PageView:
     """The number of the last event that this view includes."""
     acts: bool = False
     """A card was read whose codes can be used here."""
+    choices: tuple[BrowserKind, ...] = ()
+    """The browsers that the person may name instead of the one that is judged."""
+    named: bool = False
+    """The person has named one, and may go back to that of this page."""
+    asks: bool = False
+    """The page's own script finds out whether the extension of the card answers."""
 
     @cached_property
     def areas(self) -> tuple[tuple[str, tuple[CheckView, ...]], ...]:
@@ -72,6 +81,17 @@ class PageView:
     def judged(self) -> bool:
         """There is a verdict to show."""
         return self.begun and not self.running
+
+    @property
+    def machine(self) -> str:
+        """Which machine the page speaks of."""
+        return machine_line(self.report.subject, self.words)
+
+    @property
+    def browser(self) -> str:
+        """Which browser is judged; empty when none is."""
+        browser = self.report.subject.browser
+        return "" if browser is None else browser_line(browser, self.words)
 
     @property
     def verdict(self) -> str:
@@ -124,7 +144,26 @@ def view(examination: Examination, language: str) -> PageView:
         live=examination.live,
         after=runner.log.last,
         acts=may_act(examination),
+        **_browser(examination),
     )
+
+
+def _browser(examination: Examination) -> dict[str, Any]:
+    """What the person and the page may say of the browser: of this workstation's alone."""
+    visitor, judged = examination.visitor, examination.browser
+    if visitor is None or judged is None:
+        return {}
+    found = examination.runner.facts.get(Browsers)
+    installed = {each.kind for each in found.browsers} if isinstance(found, Browsers) else set()
+    return {
+        "choices": tuple(
+            kind
+            for kind in map(BrowserKind, BROWSERS)
+            if kind in installed and kind is not judged.kind
+        ),
+        "named": visitor.named is not None,
+        "asks": visitor.seen is not None and visitor.seen.kind is BrowserKind.FIREFOX,
+    }
 
 
 def may_act(examination: Examination) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from diagcps.resources import data_dir
-from diagcps.web import browser, handshake, security, stream
+from diagcps.web import browser, handshake, security, stream, visit
 from diagcps.web.agent import AGENT, Agent
 from diagcps.web.pages import Renderer, view
 from diagcps.web.security import Refused
@@ -23,6 +23,8 @@ NONCES = web.AppKey("nonces", dict[str, None])
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _MOST_NONCES = 8
 _LAST_PAGE_S = 1.0
+_NEWCOMER_S = 0.5
+"""How long a page waits for what its own browser changes in the diagnosis."""
 
 Action = Callable[[Agent, Session, Mapping[str, object]], None]
 
@@ -79,6 +81,8 @@ async def index(request: web.Request) -> web.Response:
     """The page: complete as it stands, live with its script."""
     session = session_of(request)
     agent = request.app[AGENT]
+    visit.arrived(agent, request.headers)
+    await agent.settled(_NEWCOMER_S)
     page = view(agent.examination, session.language)
     return html(
         request.app[RENDERER].render(

@@ -19,6 +19,7 @@ from diagcps.report.base import (
     Shared,
 )
 from diagcps.report.json import render
+from diagcps.report.subject import Subject
 from tests.builders import NOW
 
 
@@ -81,6 +82,7 @@ def report(**changes: Any) -> Report[Shared]:
         "checks": (check, waiting),
         "not_covered": ("network",),
         "environment": {"os": "windows", "architecture": "AMD64"},
+        "subject": Subject(),
     }
     return Report(**{**values, **changes})
 

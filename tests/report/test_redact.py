@@ -15,6 +15,7 @@ from diagcps.model import CheckId, Outcome, Private, PrivateKind, ProfileId, Ver
 from diagcps.report import json as as_json
 from diagcps.report.base import CheckLine, EvidenceLine, Local, Masked, Report
 from diagcps.report.redact import LeakError, Redaction
+from diagcps.report.subject import Subject
 from tests.builders import NOW, secret
 from tests.strategies import quick
 
@@ -48,6 +49,7 @@ def report(*values: Local) -> Report[Local]:
         checks=lines,
         not_covered=(),
         environment={"os": "linux", "architecture": "x"},
+        subject=Subject(),
     )
 
 

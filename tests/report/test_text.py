@@ -42,7 +42,11 @@ async def test_a_simulation_says_so_first(language: str) -> None:
 async def test_the_verdict_the_cause_who_and_the_steps_are_told() -> None:
     lines = (await text_of("vitale")).splitlines()
     assert lines[1] == "This workstation cannot use the card at the moment."
-    assert lines[3] == "To repair · The card inserted is a Vitale card  [card.vitale]"
+    assert lines[2] == "This diagnosis is about a simulated computer."
+    assert (
+        lines[lines.index("") + 1]
+        == "To repair · The card inserted is a Vitale card  [card.vitale]"
+    )
     assert "  Who can repair it: you" in lines
     assert "     1. Take out the card that is in the reader." in lines
 

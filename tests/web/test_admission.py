@@ -12,7 +12,7 @@ from .wire import Answer, Headers
 
 PATHS = (
     *("/", "/static/app.css", "/events", "/run", "/quit", "/language", "/open/x"),
-    *("/agent/hello", "/agent/open", "/nowhere"),
+    *("/browser", "/agent/hello", "/agent/open", "/nowhere"),
 )
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 REFUSED = (400, 403, 421)
@@ -251,14 +251,14 @@ def test_no_other_origin_is_ever_invited(live: Live, cookie: str) -> None:
                     assert answer.status in (403, 405, 404)
 
 
-CHANGING = ("/run", "/forget", "/language", "/quit")
+CHANGING = ("/run", "/forget", "/language", "/browser", "/quit")
 
 
 @pytest.mark.parametrize("path", CHANGING)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_nothing_changes_but_by_post(live: Live, cookie: str, method: str, path: str) -> None:
     token = live.form_token(cookie)
-    target = f"{path}?token={token}&language=en&_method=POST"
+    target = f"{path}?token={token}&language=en&browser=edge&_method=POST"
     headers = (("Origin", live.origin), ("X-HTTP-Method-Override", "POST"), ("Content-Type", JSON))
     answer = live.ask(target, method=method, headers=headers, cookie=cookie, body=b"{}")
     assert answer.status == 405
@@ -269,7 +269,7 @@ def test_nothing_changes_but_by_post(live: Live, cookie: str, method: str, path:
 
 @pytest.mark.parametrize("path", CHANGING)
 def test_form_of_the_page_is_accepted(live: Live, cookie: str, path: str) -> None:
-    answer = live.submit(path, cookie, language="en")
+    answer = live.submit(path, cookie, language="en", browser="edge")
     assert answer.status == (200 if path == "/quit" else 303)
     assert answer.all("Location") == ([] if path == "/quit" else ["/"])
 
@@ -277,7 +277,8 @@ def test_form_of_the_page_is_accepted(live: Live, cookie: str, path: str) -> Non
 @pytest.mark.parametrize("path", CHANGING)
 def test_form_without_our_origin_and_token_is_refused(live: Live, cookie: str, path: str) -> None:
     token = live.form_token(cookie)
-    good, own = f"language=en&token={token}".encode(), (("Origin", live.origin),)
+    good = f"language=en&browser=edge&token={token}".encode()
+    own = (("Origin", live.origin),)
     part = f"token={token[:-1]}".encode()
     bad = (b"language=en", b"token=", b"token=%FF", part, b"\xff", b"&;=")
     answers = [live.post(path, good, cookie=cookie, kind=FORM)]

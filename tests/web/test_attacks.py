@@ -57,7 +57,7 @@ def test_form_of_another_site_starts_nothing(live: Live, cookie: str) -> None:
         (("Origin", f"http://127.0.0.1:{live.port - 1}"), ("Sec-Fetch-Site", "same-site")),
     ]
     for headers in tries:
-        for path in ("/run", "/quit", "/forget", "/language"):
+        for path in ("/run", "/quit", "/forget", "/language", "/browser"):
             body = f"token={token}&language=en".encode()
             assert live.post(path, body, cookie=cookie, kind=FORM, headers=headers).status == 403
     assert live.runs == 0

@@ -116,7 +116,8 @@ VALUES_OF_JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(["nonce", "proof", "language", "token"]) | st.text(max_size=8),
+            st.sampled_from(["nonce", "proof", "language", "token", "browser", "extension"])
+            | st.text(max_size=8),
             inner,
             max_size=4,
         )
@@ -127,7 +128,12 @@ BODIES = VALUES_OF_JSON.map(json.dumps).map(str.encode) | st.binary(max_size=60)
 
 
 @fuzz
-@given(st.sampled_from(["/run", "/forget", "/language", "/agent/hello", "/agent/open"]), BODIES)
+@given(
+    st.sampled_from(
+        ["/run", "/forget", "/language", "/browser", "/agent/hello", "/agent/open"],
+    ),
+    BODIES,
+)
 @example("/run", b"[" * 8000)
 @example("/run", b"1" * 8000)
 @example("/language", b'{"language": "\\ud800"}')

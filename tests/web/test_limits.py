@@ -32,7 +32,7 @@ def test_body_of_8_kib_is_read(live: Live, cookie: str) -> None:
     assert live.post("/run", padded(LARGEST_BODY), cookie=cookie).status == 200
 
 
-@pytest.mark.parametrize("path", ["/run", "/quit", "/agent/hello", "/agent/open"])
+@pytest.mark.parametrize("path", ["/run", "/browser", "/quit", "/agent/hello", "/agent/open"])
 @pytest.mark.parametrize("size", [LARGEST_BODY + 1, 3_000_000])
 def test_larger_body_is_refused(live: Live, cookie: str, path: str, size: int) -> None:
     assert live.post(path, padded(size), cookie=cookie).status == 413
