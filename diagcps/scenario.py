@@ -23,16 +23,18 @@ from diagcps.card.simulator.cards import MakeCard, SimulatedCards
 from diagcps.card.simulator.library import SimulatedLibrary
 from diagcps.card.simulator.middleware import SimulatedMiddleware
 from diagcps.catalogue_files import CatalogueFiles
-from diagcps.check import Probe, World
-from diagcps.facts import Pcsc, Slot, SlotState, Tool
-from diagcps.model import LoadError, LoadProblem, Private, UsageError
+from diagcps.check import Facts, Probe, Trigger, World
+from diagcps.facts import AuthenticationCertificates, Pcsc, Slot, SlotState, Tool
+from diagcps.model import LoadError, LoadProblem, Platform, Private, UsageError
 from diagcps.probes import KINDS, OF_CARDS, saved_probes, with_problems
 from diagcps.replay import NoHost, nobody, publish_nothing
 from diagcps.snapshot import Snapshot, from_data
 from diagcps.tables import WrongShape, from_table
+from diagcps.workstation import PersonCertificate, PersonCertificates
 
 _FOLDER = Path(__file__).parent / "scenarios"
 _BASE = "_base"
+_CSP = "ASIP Sante Cryptographic Provider"
 
 LATER = ("offline", "proxy-auth", "tls-intercepted", "clock-wrong", "extension-missing")
 """Scenarios that need a part of the tool which is not built yet."""
@@ -56,7 +58,7 @@ class Scenario:
         """
         known = with_problems(self.facts, problems)
         saved = {probe.gives: probe for probe in saved_probes(known)}
-        return {**{probe.gives: probe for probe in OF_CARDS}, **saved}
+        return {**{probe.gives: probe for probe in (*OF_CARDS, _OFFERED)}, **saved}
 
 
 def names() -> tuple[str, ...]:
@@ -90,6 +92,23 @@ def load(name: str, *, now: datetime | None = None) -> Scenario:
         return _scenario(snapshot, plastics, own.get("library", {}), now)
     except (UsageError, WrongShape, KeyError, IndexError, TypeError) as error:
         raise LoadError(f"{name}.toml: {error}") from error
+
+
+async def _offer(_: World, facts: Facts) -> PersonCertificates:
+    """As the Cryptolib's certificate manager does: what the cards hold is offered to browsers."""
+    found = (each for card in facts[AuthenticationCertificates].cards for each in card.found)
+    offered = (PersonCertificate(fingerprint=each.fingerprint, provider=_CSP) for each in found)
+    return PersonCertificates(certificates=tuple(offered), source="simulation")
+
+
+_OFFERED = Probe(
+    gives=PersonCertificates,
+    read=_offer,
+    after=(AuthenticationCertificates,),
+    platforms=frozenset({Platform.WINDOWS}),
+    refreshed_by=frozenset({Trigger.PCSC}),
+)
+"""Where a scenario does not say what Windows offers."""
 
 
 def _scenario(

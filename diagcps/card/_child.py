@@ -67,3 +67,10 @@ def end_now() -> None:
     By a signal, which on Windows is TerminateProcess: an orderly end would wait for the library.
     """
     os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def end_with_parent(requests: io.FileIO) -> None:
+    """Ends the process when whoever started it has ended: a call that hangs would outlive it."""
+    while requests.read(1):
+        pass
+    end_now()

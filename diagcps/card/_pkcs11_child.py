@@ -19,7 +19,7 @@ from typing import BinaryIO
 from diagcps.card._child import (
     EXIT_NO_REQUEST,
     Message,
-    end_now,
+    end_with_parent,
     exactly,
     send,
     take_over,
@@ -40,7 +40,7 @@ def main(stdin: BinaryIO, stdout: BinaryIO) -> int:
     if path is None:
         return EXIT_NO_REQUEST
     leave_no_dump()
-    _thread.start_new_thread(_end_with_parent, (requests,))
+    _thread.start_new_thread(end_with_parent, (requests,))
     read_library(path, lambda message: send(answers, message))
     return 0
 
@@ -116,10 +116,3 @@ def _path(requests: io.FileIO) -> str | None:
     except (EOFError, ValueError, TypeError, LookupError):
         return None
     return path if isinstance(path, str) else None
-
-
-def _end_with_parent(requests: io.FileIO) -> None:
-    """Ends the process when whoever started it has ended: a call that hangs would outlive it."""
-    while requests.read(1):
-        pass
-    end_now()
