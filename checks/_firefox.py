@@ -35,7 +35,7 @@ from diagcps.api import (
 
 IN_USE = timedelta(days=90)
 """A profile that was not used for longer is nobody's."""
-_OF_THE_CARD, _OF_OPENSC = ("cps3",), ("opensc", "onepin-opensc")
+_OF_THE_CARD, _OF_OPENSC = ("cps3", "module de sécurité cps"), ("opensc", "onepin-opensc")
 """How the modules of the card are named, and how files of their libraries begin."""
 
 

@@ -31,7 +31,8 @@ from diagcps.api import (
     recognise,
 )
 
-from ._slots import best, seen
+from ._installed import has_token, known
+from ._slots import best, could_be_cps, seen
 
 _NONE = CauseId("reader.none")
 _NO_DRIVER = CauseId("reader.no-driver")
@@ -42,6 +43,7 @@ _CONTACTLESS = CauseId("reader.contactless-only")
 _INTERMITTENT = CauseId("reader.intermittent")
 _POWER_SAVING = CauseId("reader.power-saving")
 _MACOS_CCID = CauseId("reader.macos-ccid")
+_NOT_ALLOWED = CauseId("os.usb-not-authorised")
 
 _LOSSES_AT_LEAST = 3
 """Of the same reader within a minute: nobody pulls a plug that often (field notes C70)."""
@@ -62,6 +64,8 @@ def judge_present(facts: Facts) -> Iterator[Finding | Evidence]:
             yield Evidence(key="usb-problem", value=reader.problem, source=source)
         if reader.serial:
             yield Evidence(key="usb-link", value="serial", source=source)
+    if withheld := _withheld(facts):
+        yield Evidence(key="withheld-ports", value=withheld, source="ioreg")
     if not slots:
         yield _why_none(facts, tuple(reader for reader, _ in readers))
 
@@ -70,6 +74,12 @@ def _on_usb(facts: Facts) -> tuple[tuple[UsbReader, str], ...]:
     """The readers on the USB bus, and what says so."""
     usb = facts.get(UsbReaders)
     return tuple((each, usb.source) for each in usb.readers) if isinstance(usb, UsbReaders) else ()
+
+
+def _withheld(facts: Facts) -> int:
+    """At how many ports macOS lets nothing through until the person allows the accessory."""
+    usb = known(facts, UsbReaders)
+    return (usb.withheld or 0) if usb is not None else 0
 
 
 def _why_none(facts: Facts, readers: tuple[UsbReader, ...]) -> Finding:
@@ -82,16 +92,17 @@ def _why_none(facts: Facts, readers: tuple[UsbReader, ...]) -> Finding:
         return Finding(cause=_NO_DRIVER)
     if readers:
         return Finding(cause=_PSS_MODE)
-    return Finding(cause=_NONE)
+    # What waits at a port may be anything; where no reader is to be seen it is asked about first.
+    return Finding(cause=_NOT_ALLOWED if _withheld(facts) else _NONE)
 
 
 def _is_pss(facts: Facts, reader: UsbReader) -> bool:
     """Whether the reader speaks over a serial line: as the bus shows it, as it is made, or as
     galss.ini uses one that can be set to it."""
     kinds = {
-        known.kind
-        for known in facts[Catalogue].readers.readers
-        if (known.vendor_id, known.product_id) == (reader.vendor_id, reader.product_id)
+        each.kind
+        for each in facts[Catalogue].readers.readers
+        if (each.vendor_id, each.product_id) == (reader.vendor_id, reader.product_id)
     }
     galss = facts.get(Galss)
     channels = galss.channels if isinstance(galss, Galss) else ()
@@ -110,6 +121,9 @@ def judge_free(facts: Facts) -> Iterator[Finding | Evidence]:
     slot = best(slots)
     if slot is None or slot.state is not SlotState.HELD:
         return
+    mac = known(facts, MacCards)
+    if mac is not None and has_token(mac) and could_be_cps(slot):
+        return  # by macOS itself, of which another check speaks
     clients = facts.get(PcscClients)
     programs = clients.programs if isinstance(clients, PcscClients) else ()
     source = clients.source if isinstance(clients, PcscClients) else ""
@@ -196,7 +210,7 @@ PRESENT = Check(
     judge=judge_present,
     uses=(Pcsc, UsbReaders, Galss, MacCards, Catalogue),
     needs=(CheckId("pcsc.service"),),
-    causes=(_NONE, _NO_DRIVER, _PSS_MODE, _EMULATION),
+    causes=(_NONE, _NO_DRIVER, _PSS_MODE, _EMULATION, _NOT_ALLOWED),
 )
 
 STEADY = Check(
@@ -229,7 +243,7 @@ FREE = Check(
     id=CheckId("reader.free"),
     area=Area.READER,
     judge=judge_free,
-    uses=(Pcsc, PcscClients),
+    uses=(Pcsc, PcscClients, MacCards),
     needs=(CheckId("reader.present"), CheckId("middleware.left-by-macos")),
     causes=(_IN_USE,),
 )

@@ -1,4 +1,4 @@
-"""`python -m diagcps`, and the processes in which it loads a PKCS#11 library."""
+"""`python -m diagcps`, and the processes in which it loads a library of the card's."""
 
 import sys
 
@@ -12,6 +12,11 @@ if sys.argv[1:] == ["_use-code"]:
     from diagcps.card._acting_child import main as use_code
 
     sys.exit(use_code(sys.stdin.buffer, sys.stdout.buffer))
+
+if sys.argv[1:] == ["_acquire-provider"]:
+    from diagcps.host._provider_child import main as acquire_provider
+
+    sys.exit(acquire_provider(sys.stdin.buffer, sys.stdout.buffer))
 
 from diagcps.cli import main
 

@@ -49,8 +49,11 @@ _AUTOLOAD = re.compile(
     r'^[ \t]*user_pref\([ \t]*"security\.osclientcerts\.autoload"[ \t]*,[ \t]*(true|false)[ \t]*\)',
     re.MULTILINE,
 )
-_MODULES = ("cps3_x86", "cps3", "cps_2ter_galss", "cps_2ter_pcsc", "opensc")
-"""The names that the CPS extensions of today and before, and OpenSC's users, give their modules."""
+_MODULES = (
+    "module de sécurité cps", "cps3_x86", "cps3", "cps_2ter_galss", "cps_2ter_pcsc", "opensc",
+)  # fmt: skip
+"""How modules of the card are named: the first is what the Cryptolib's manifest calls its own, and
+so Firefox, when the extension adds it."""
 _LIBRARIES = ("cps3_pkcs11", "cps_pkcs11", "opensc-pkcs11", "onepin-opensc-pkcs11")
 """How the files of the card's libraries begin, without the « lib » of Unix."""
 _PLAIN_FILE_NAME = re.compile(r"[\w.+-]{1,64}", re.ASCII)
@@ -182,6 +185,12 @@ def _read_profile(bare: FirefoxProfile, folder: Path, catalogue: Catalogue) -> F
     if add_ons is None:
         return replace(bare, state=FileState.EMPTY)
     cryptolib = catalogue.cryptolib
+    known = {cryptolib.extension, *cryptolib.old_extensions}
+    extensions = parse_extensions(add_ons, known)
+    modules = _read(folder / "pkcs11.txt")
+    if modules is None and any(e.active and e.id == cryptolib.extension for e in extensions):
+        # NSS deletes the list before it writes it anew: which modules there are is not known.
+        raise FileNotFoundError("pkcs11.txt")
     # What user.js says is taken over at each start: it counts last.
     settings = [_read(folder / name, most=_MOST_BYTES) or "" for name in ("prefs.js", "user.js")]
     wanted = {authority.sha1 for authority in catalogue.authorities.authorities}
@@ -189,8 +198,8 @@ def _read_profile(bare: FirefoxProfile, folder: Path, catalogue: Catalogue) -> F
         bare,
         state=FileState.PRESENT,
         used=_last_use(folder),
-        extensions=parse_extensions(add_ons, {cryptolib.extension, *cryptolib.old_extensions}),
-        modules=parse_modules(_read(folder / "pkcs11.txt") or ""),
+        extensions=extensions,
+        modules=parse_modules(modules or ""),
         system_certificates=parse_autoload("\n".join(settings)),
         authorities=_authorities(folder / "cert9.db", wanted),
     )

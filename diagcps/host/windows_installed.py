@@ -144,15 +144,15 @@ def _component(places: Places, file: ExpectedFile | OtherFile) -> tuple[Componen
     path = places.find(rf"{file.folder}\{file.name}")
     state = state_of(path) if path is not None else FileState.ABSENT
     bare = Component(name=file.name, place=file.folder, state=state)
-    if path is None or state is not FileState.PRESENT:
+    if path is None or state is not FileState.PRESENT or not path.is_file():
         return bare, path
-    is_file = path.is_file()
-    return replace(
+    read = replace(
         bare,
-        version=file_version(path) if is_file else "",
-        architectures=binary.of_file(str(path)) if is_file else (),
+        version=file_version(path),
+        architectures=binary.of_file(str(path)),
         changed=changed(path),
-    ), path
+    )
+    return read, path
 
 
 def _version_of_dictionary(file: Path) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,59 +13,13 @@ from diagcps.browsing import Browser, BrowserKind, Browsers
 from diagcps.host.browsers_windows import firefox_places, read_browsers
 from diagcps.host.windows_registry import Registry
 from diagcps.model import ProbeUnsupported
+from tests.host.windows_tree import Tree
 from tests.strategies import quick
 
 CLIENTS = r"SOFTWARE\Clients\StartMenuInternet"
 APP_PATHS = r"SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths"
 CHOICE = r"SOFTWARE\Microsoft\Windows\Shell\Associations\UrlAssociations\https\UserChoice"
 PROGRAM_64 = b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + struct.pack("<H", 0x8664)
-
-
-class Key(str):
-    """A key that is open."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Key:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class Tree:
-    """The part of winreg that is used: keys by hive and path, without case; values by name."""
-
-    HKEY_LOCAL_MACHINE, HKEY_CURRENT_USER = "HKLM", "HKCU"
-    KEY_READ, KEY_WOW64_64KEY, KEY_WOW64_32KEY = 1, 256, 512
-
-    def __init__(self) -> None:
-        self.keys: dict[str, dict[str, Any]] = {}
-        self.denied: set[str] = set()
-
-    def put(self, path: str, values: Mapping[str, Any], hive: str = "HKLM") -> None:
-        self.keys.setdefault(f"{hive}\\{path}".upper(), {}).update(values)
-
-    def OpenKey(self, hive: str, path: str, _: int, __: int) -> Key:  # noqa: N802
-        key = f"{hive}\\{path}".upper()
-        if key in self.denied:
-            raise PermissionError(key)
-        if not any(each == key or each.startswith(f"{key}\\") for each in self.keys):
-            raise FileNotFoundError(key)
-        return Key(key)
-
-    def QueryValueEx(self, key: Key, name: str) -> tuple[Any, int]:  # noqa: N802
-        values = self.keys.get(key, {})
-        if name not in values:
-            raise FileNotFoundError(name)
-        return values[name], 1
-
-    def EnumKey(self, key: Key, index: int) -> str:  # noqa: N802
-        below = {each[len(key) + 1 :].split("\\")[0] for each in self.keys if each.startswith(key)}
-        names = sorted(name for name in below if name)
-        if index >= len(names):
-            raise OSError("no more")
-        return names[index]
 
 
 class Windows:

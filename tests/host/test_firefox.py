@@ -53,7 +53,7 @@ name=NSS Internal PKCS #11 Module
 parameters=configdir='sql:/home/person/.mozilla'
 
 library=C:\\Windows\\System32\\cps3_pkcs11_w64.dll
-name=cps3
+name=Module de sécurité CPS
 
 """
 
@@ -117,7 +117,9 @@ def test_a_profile_is_told_with_what_it_has_of_the_card(profiles: Profiles) -> N
     assert (profile.place, profile.default) == ("~/.mozilla/firefox", True)
     assert profile.state is FileState.PRESENT
     assert profile.extensions == (Extension(id=OURS, version="6.0.21", active=True),)
-    assert profile.modules == (SecurityModule(name="cps3", library="cps3_pkcs11_w64.dll"),)
+    assert profile.modules == (
+        SecurityModule(name="module de sécurité cps", library="cps3_pkcs11_w64.dll"),
+    )
     assert profile.system_certificates is None
     assert profile.authorities == ()
 
@@ -141,6 +143,13 @@ def test_an_old_extension_is_told(profiles: Profiles) -> None:
 def test_an_extension_that_another_folder_hides_is_not_told() -> None:
     hidden = add_on(active=False, visible=False)
     assert [each.active for each in parse_extensions(add_ons(hidden, add_on()), {OURS})] == [True]
+
+
+def test_an_extension_without_any_list_of_modules_is_an_unreadable_profile(
+    profiles: Profiles,
+) -> None:
+    profiles.write(profiles.own / "extensions.json", add_ons(add_on()))
+    assert profiles.first().state is FileState.UNREADABLE
 
 
 def test_a_profile_that_was_never_opened_is_empty(profiles: Profiles) -> None:
@@ -270,6 +279,13 @@ def test_a_store_that_would_be_read_for_ever_is_left(profiles: Profiles) -> None
     assert profiles.first().authorities is None
 
 
+def test_a_store_that_firefox_is_writing_is_read_all_the_same(profiles: Profiles) -> None:
+    certificates(profiles.own / "cert9.db", b"x")
+    with closing(sqlite3.connect(profiles.own / "cert9.db")) as firefox:
+        firefox.execute("BEGIN EXCLUSIVE")
+        assert profiles.first().authorities == ()
+
+
 def test_a_store_is_left_as_it_was(profiles: Profiles) -> None:
     certificates(profiles.own / "cert9.db", b"x")
     before = {file.name: file.stat().st_mtime_ns for file in profiles.own.iterdir()}
@@ -323,6 +339,7 @@ def test_an_unusable_list_of_extensions_is_an_unreadable_profile(
 def test_a_byte_order_mark_is_no_obstacle(profiles: Profiles) -> None:
     profiles.write("profiles.ini", "\ufeff" + LIST)
     profiles.write(profiles.own / "extensions.json", "\ufeff" + add_ons(add_on()))
+    profiles.write(profiles.own / "pkcs11.txt", MODULES)
     assert [each.id for each in profiles.first().extensions] == [OURS]
 
 

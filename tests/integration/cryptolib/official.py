@@ -58,7 +58,7 @@ def in_place(folder: Path) -> Iterator[Path]:
         yield settings
         return
     unpacked = folder / "package"
-    _unpack(Path(package), unpacked)
+    unpack(Path(package), unpacked)
     shutil.copytree(unpacked / SETTINGS.relative_to("/"), settings)
     product = MODULE.parents[1]
     with _covered(Path("/opt"), folder / "opt"), _covered(Path("/etc/opt"), folder / "etc"):
@@ -129,7 +129,8 @@ class Cryptolib:
         self._process.communicate()
 
 
-def _unpack(package: Path, folder: Path) -> None:
+def unpack(package: Path, folder: Path) -> None:
+    """The files of the package in a new folder. Raises RuntimeError for one that is damaged."""
     folder.mkdir()
     with subprocess.Popen(["rpm2cpio", str(package)], stdout=subprocess.PIPE) as archive:
         command = ["cpio", "--extract", "--make-directories", "--no-absolute-filenames", "--quiet"]
