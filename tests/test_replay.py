@@ -17,7 +17,7 @@ async def test_a_saved_world_answers_no_question() -> None:
     world = empty_world(Platform.WINDOWS)
     asked = [
         world.host.system, world.host.session, world.host.pcsc_service, world.host.pcsc_clients,
-        world.host.running_programs, lambda: world.host.usb_readers(CATALOGUE),
+        *(partial(ask, CATALOGUE) for ask in (world.host.running_programs, world.host.usb_readers)),
         *(partial(world.host.installed, kind, CATALOGUE) for kind in workstation.KINDS),
     ]  # fmt: skip
     for question in asked:

@@ -188,7 +188,7 @@ def machine(version: str) -> Machine:
 def desk(*facts: Any) -> Facts:
     """What is read of a desk, all else of it missing."""
     given = {type(fact) for fact in facts}
-    kinds = {kind for check in (PRESENT, SYSTEM_DRIVER, POWERED) for kind in check.uses}
+    kinds = {kind for check in (PRESENT, FREE, SYSTEM_DRIVER, POWERED) for kind in check.uses}
     missing = {kind: failed() for kind in kinds - given - {Catalogue}}
     return bag(KNOWN, *facts, missing=missing)
 
@@ -210,6 +210,25 @@ def test_an_empty_list_and_an_empty_bus_are_no_reader() -> None:
 def test_a_bus_that_cannot_be_read_hides_no_reader() -> None:
     assert causes_of(judge_present, desk(pcsc(empty()))) == ()
     assert causes_of(judge_present, desk(pcsc())) == ("reader.none",)
+
+
+@pytest.mark.parametrize(("withheld", "cause"), [
+    (None, "reader.none"), (0, "reader.none"), (1, "os.usb-not-authorised"),
+])  # fmt: skip
+def test_where_a_port_is_closed_the_accessory_was_not_allowed(
+    withheld: int | None, cause: str
+) -> None:
+    ports = dataclasses.replace(usb(), withheld=withheld)
+    assert causes_of(judge_present, desk(pcsc(), ports)) == (cause,)
+    assert causes_of(judge_present, desk(pcsc(empty()), ports)) == ()
+    assert evidence_of(judge_present, desk(pcsc(), ports)).get("withheld-ports") == (
+        withheld or None
+    )
+
+
+def test_a_closed_port_beside_a_reader_on_the_bus_is_of_another_device() -> None:
+    ports = dataclasses.replace(usb("Reader"), withheld=1)
+    assert causes_of(judge_present, desk(pcsc(), ports)) == ("reader.no-driver",)
 
 
 def test_a_nameless_usb_reader_is_shown_by_its_numbers() -> None:
@@ -395,11 +414,11 @@ def test_an_emulation_without_a_real_reader_is_no_cause() -> None:
     "slots", [(), (empty(),), (ready(CPS3),), (mute(),)], ids=["none", "empty", "cps", "mute"]
 )
 def test_a_card_that_nobody_holds_is_free(slots: tuple[Slot, ...]) -> None:
-    assert causes_of(judge_free, bag(pcsc(*slots), clients("other"))) == ()
+    assert causes_of(judge_free, desk(pcsc(*slots), clients("other"))) == ()
 
 
 def test_a_held_card_names_the_programs() -> None:
-    (found,) = findings(judge_free, bag(pcsc(held(CPS3), empty()), clients("one", "two")))
+    (found,) = findings(judge_free, desk(pcsc(held(CPS3), empty()), clients("one", "two")))
     assert found.cause == "reader.in-use"
     assert found.params == {"program": "one, two"}
     assert [said.value for said in found.evidence] == ["one", "two"]
@@ -407,24 +426,29 @@ def test_a_held_card_names_the_programs() -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_held_card_without_a_known_program_names_none(known: bool) -> None:
-    facts = bag(pcsc(held(CPS3)), clients()) if known else bag(
-        pcsc(held(CPS3)), missing={PcscClients: failed()}
-    )  # fmt: skip
+    facts = desk(pcsc(held(CPS3)), clients()) if known else desk(pcsc(held(CPS3)))
     (found,) = findings(judge_free, facts)
     assert (found.cause, found.params, found.evidence) == ("reader.in-use", {}, ())
 
 
 def test_a_held_vitale_beside_a_cps_is_no_cause() -> None:
-    assert causes_of(judge_free, bag(pcsc(held(VITALE), ready(CPS3)), clients())) == ()
+    assert causes_of(judge_free, desk(pcsc(held(VITALE), ready(CPS3)), clients())) == ()
 
 
 def test_a_held_vitale_beside_a_mute_card_is_no_cause() -> None:
-    assert causes_of(judge_free, bag(pcsc(held(VITALE), mute()), clients())) == ()
+    assert causes_of(judge_free, desk(pcsc(held(VITALE), mute()), clients())) == ()
 
 
 def test_a_held_vitale_alone_is_in_use() -> None:
-    facts = bag(pcsc(held(VITALE), empty()), clients())
+    facts = desk(pcsc(held(VITALE), empty()), clients())
     assert causes_of(judge_free, facts) == ("reader.in-use",)
+
+
+def test_a_cps_that_macos_keeps_is_held_by_no_program() -> None:
+    cards = dataclasses.replace(mac(), tokens=("fr.asip.esante.CPSToken",))
+    assert causes_of(judge_free, desk(pcsc(held(CPS3)), cards)) == ()
+    assert causes_of(judge_free, desk(pcsc(held(VITALE)), cards)) == ("reader.in-use",)
+    assert causes_of(judge_free, desk(pcsc(held(CPS3)), mac())) == ("reader.in-use",)
 
 
 def test_a_cps_that_is_read_without_contact_is_in_the_wrong_place() -> None:

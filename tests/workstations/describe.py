@@ -1,15 +1,15 @@
 """A workstation as a test describes it: what is laid out, and what no layout can give.
 
-`windows/*.toml`, `macos/*.toml` and `linux/*.toml` hold one each. A description begins from another
-one (`base`), adds files and removes some, and says which cause comes first (`cause`, empty for none).
-`facts` replaces whole facts that a layout cannot give: the session, what PC/SC answered, the programs
-that run.
+`windows/*.toml`, `macos/*.toml` and `linux/*.toml` hold one each. A description begins from
+another one (`base`), adds files and removes some, and says which cause comes first (`cause`, empty
+for none). `facts` replaces whole facts that a layout cannot give: the session, what PC/SC answered,
+the programs that run; `read` names those that the base states and that the probes read here.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from diagcps.model import Platform
 HERE = Path(__file__).parent
 SAVED = HERE / "saved"
 _KEYS = frozenset(
-    {"cause", "level", "cites", "says", "base", "scenario", "profile", "facts", "missing", "layout"}
+    {"cause", "level", "beside", "cites", "says", "base", "scenario", "profile", "processor"}
+    | {"facts", "missing", "read", "layout"}
 )
 
 
@@ -33,11 +34,15 @@ class Description:
     """The cause that comes first; empty for a healthy workstation."""
     level: str
     """The level of that cause here; empty for its usual one."""
+    beside: tuple[str, ...]
+    """Causes that come after it, and are nowhere the first."""
     cites: tuple[str, ...]
     """The entries of the field notes (C21) that describe it."""
     scenario: str
     """The scenario whose cards are in the reader."""
     profile: str
+    processor: str
+    """As the system names it: x86_64, arm64."""
     layout: tuple[dict[str, Any], ...]
     """What is laid out, the first base first: tables whose keys the system's own layout knows."""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -56,20 +61,27 @@ def describe(platform: Platform, name: str) -> Description:
     if unknown := data.keys() - _KEYS:
         raise KeyError(f"{path.name}: {', '.join(sorted(unknown))}")
     base = describe(platform, data["base"]) if "base" in data else None
-    facts = {**(base.facts if base else {}), **data.get("facts", {})}
-    missing = {**(base.missing if base else {}), **data.get("missing", {})}
+    facts, missing = data.get("facts", {}), data.get("missing", {})
+    # What is read, or stated anew, is no longer as the base states it.
+    own = {*facts, *missing, *data.get("read", ())}
     return Description(
         platform=platform,
         name=name,
         cause=data.get("cause", ""),
         level=data.get("level", ""),
+        beside=tuple(data.get("beside", ())),
         cites=tuple(data.get("cites", ())),
         scenario=data.get("scenario", base.scenario if base else "healthy-cps4"),
         profile=data.get("profile", base.profile if base else "psc-card"),
+        processor=data.get("processor", base.processor if base else "x86_64"),
         layout=(*(base.layout if base else ()), data.get("layout", {})),
-        facts={kind: fact for kind, fact in facts.items() if kind not in data.get("missing", {})},
-        missing={kind: why for kind, why in missing.items() if kind not in data.get("facts", {})},
+        facts=_without(base.facts if base else {}, own) | facts,
+        missing=_without(base.missing if base else {}, own) | missing,
     )
+
+
+def _without(table: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    return {name: each for name, each in table.items() if name not in names}
 
 
 def descriptions(*platforms: Platform) -> Iterator[Description]:

@@ -2,12 +2,13 @@
 
 A layout is a list of tables, applied in turn. Keys:
 
-- `files`: `path`, and what is in it: `text`, `hex`, `plist` (a table), `elf` or `macho` (processors);
-  `mode`; `changed` (a day)
+- `files`: `path`, and what is in it: `text`, `hex`, `plist` (a table), `elf` or `macho` (kinds of
+  processor), and `tail` (text after that); `mode`; `changed` (a day)
 - `folders`, `remove`: paths
 - `links`: `path`, `to`
 - `environ`: variables of the person's session
-- `commands` (macOS): what a command prints, by its whole command line
+- `commands` (macOS): what a command prints, by its whole command line: text, or the list of a
+  property list
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from diagcps.host.base import Host
+from diagcps.model import ProbeUnavailable
+
 HOME = "home/person"
+_CHANGED = "2026-11-01T08:00:00+00:00"
+"""When files were written that say nothing else: a recording is the same each time."""
 _ELF_MACHINES = {"x86_64": 0x3E, "x86": 0x03, "arm64": 0xB7}
 _MACH_O_TYPES = {"x86_64": 0x0100_0007, "x86": 7, "arm64": 0x0100_000C}
 
@@ -41,18 +47,25 @@ def lay_out(root: Path, layout: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         for path in table.get("remove", ()):
             _remove(root / path.lstrip("/"))
         environ |= table.get("environ", {})
+    _settle(root)
     return environ
+
+
+def _settle(root: Path) -> None:
+    """Folders are as old as files that say nothing else, whenever they are laid out."""
+    moment = datetime.fromisoformat(_CHANGED).timestamp()
+    for folder, _, _ in os.walk(root, topdown=False):
+        os.utime(folder, (moment, moment))
 
 
 def _write(root: Path, entry: Mapping[str, Any]) -> None:
     path = root / entry["path"].lstrip("/")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_content(entry))
+    path.write_bytes(_content(entry) + entry.get("tail", "").encode())
     if "mode" in entry:
         path.chmod(int(entry["mode"], 8))
-    if "changed" in entry:
-        moment = datetime.fromisoformat(entry["changed"]).timestamp()
-        os.utime(path, (moment, moment))
+    moment = datetime.fromisoformat(entry.get("changed", _CHANGED)).timestamp()
+    os.utime(path, (moment, moment))
 
 
 def _content(entry: Mapping[str, Any]) -> bytes:
@@ -86,3 +99,28 @@ def mach_o(architectures: list[str]) -> bytes:
     head = struct.pack(">II", 0xCAFEBABE, len(architectures))
     entries = (struct.pack(">5I", _MACH_O_TYPES[a], 0, 4096, 4096, 12) for a in architectures)
     return head + b"".join(entries)
+
+
+def linux(root: Path, layout: Iterable[Mapping[str, Any]]) -> Host:
+    """The Linux workstation that is laid out under `root`."""
+    from diagcps.host.linux import LinuxHost
+
+    environ = {"HOME": f"/{HOME}", "USER": "person", **lay_out(root, layout)}
+    return LinuxHost(root, environ)
+
+
+def macos(root: Path, layout: Iterable[Mapping[str, Any]]) -> Host:
+    """The Mac that is laid out under `root`; a command that no table answers is not there."""
+    from diagcps.host.macos import MacHost
+
+    layout = tuple(layout)
+    environ = {"HOME": "/Users/person", "USER": "person", **lay_out(root, layout)}
+    printed = {line: text for table in layout for line, text in table.get("commands", {}).items()}
+
+    def run(tool: str, *arguments: str) -> bytes:
+        said = printed.get(" ".join((tool, *arguments)))
+        if said is None:
+            raise ProbeUnavailable(tool)
+        return plistlib.dumps(said) if isinstance(said, list) else str(said).encode()
+
+    return MacHost(environ, root=root, home=root / "Users/person", run=run)

@@ -7,20 +7,26 @@ recorded by the probes under Wine (tests/wine/record.py).
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from diagcps import probes, scenario, snapshot, workstation
 from diagcps.browsing import PageBrowser
+from diagcps.card import binary
 from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import World
 from diagcps.examination import assemble
 from diagcps.facts import (
+    Library,
+    LibraryState,
     Moment,
     PcscClients,
     PcscService,
@@ -31,13 +37,15 @@ from diagcps.facts import (
     UsbReaders,
 )
 from diagcps.host.base import Host
-from diagcps.model import Platform
+from diagcps.model import Platform, Private, PrivateKind, ProbeFailure
 from diagcps.profiles import DEFAULT, choose
 from diagcps.registry import load as load_registry
 from diagcps.replay import NO_ANCHORS, NoCards, NoLibraries, nobody, publish_nothing
 from diagcps.runner import Runner
+from diagcps.tables import PrivateEntry, Reading, read_value
 
 from .describe import Description, descriptions
+from .layout import linux, macos
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 MADE = datetime(2026, 11, 1, tzinfo=UTC)
@@ -46,61 +54,28 @@ OF_THE_HOST: tuple[type, ...] = (
     PageBrowser,
 )  # fmt: skip
 """What the probes of the host give; the rest is of the scenario's cards."""
+_KINDS = {snapshot.name_of(kind): kind for kind in probes.KINDS}
 
 
-async def host_facts(host: Host) -> dict[type, Any]:
-    """What the probes read through `host`, each a fact or why it is missing."""
-    world = World(
-        host=host,
-        cards=NoCards(),
-        libraries=NoLibraries(),
-        anchors=NO_ANCHORS,
-        publish=publish_nothing,
-        catalogue=CatalogueFiles(),
-        page=nobody,
+def stated(described: Description) -> dict[type, Any]:
+    """The facts that the description states, and those that it says are missing.
+
+    Raises WrongShape for what is no such fact, and KeyError for the name of none.
+    """
+    private: list[dict[str, str]] = []
+    facts = {name: _apart(fact, private) for name, fact in described.facts.items()}
+    entries = (
+        PrivateEntry(kind=PrivateKind(each["kind"]), value=each["value"]) for each in private
     )
-    runner = Runner(
-        checks=(),
-        probes={each.gives: each for each in probes.BUILT_IN},
-        world=world,
-        platform=host.platform,
-        level=lambda _: NotImplemented,
-        diagnose=lambda _: NotImplemented,
-    )
-    await runner.read(OF_THE_HOST)
-    return {kind: runner.facts[kind] for kind in OF_THE_HOST}
-
-
-async def card_facts(name: str) -> dict[type, Any]:
-    """What is read from the cards of a scenario, and its readers, as of `NOW`."""
-    subject = scenario.load(name, now=NOW)
-    examined = assemble(
-        registry=load_registry(probes.BUILT_IN, installed=False),
-        probes=subject.probes(),
-        profile=choose(DEFAULT),
-        world=subject.world,
-    )
-    kinds = [kind for kind in probes.KINDS if kind not in OF_THE_HOST]
-    await examined.runner.read(kinds)
-    return {kind: examined.runner.facts[kind] for kind in kinds}
-
-
-def complete(described: Description, host: Mapping[type, Any]) -> str:
-    """The snapshot of the workstation: the facts of `host`, the cards of its scenario, and the
-    facts that the description states, in place of what was recorded."""
-    cards = asyncio.run(card_facts(described.scenario))
-    tool = Tool(version="1", missing=())
-    moment = Moment(at=NOW, not_before=MADE)
-    recorded = {**cards, **host, Tool: tool, Moment: moment}
-    whole = snapshot.Snapshot(facts={kind: recorded[kind] for kind in probes.KINDS}, simulated=True)
-    document = json.loads(snapshot.dump(whole))
-    stated = {**described.facts, **described.missing}
-    document["facts"] = {k: v for k, v in document["facts"].items() if k not in stated}
-    document["missing"] = {k: v for k, v in document["missing"].items() if k not in stated}
-    stated_facts = json.loads(json.dumps(described.facts, default=str))
-    document["facts"] |= _apart(stated_facts, document["private"])
-    document["missing"] |= described.missing
-    return _in_lines(document)
+    how = Reading(private=tuple(entries), strict=True)
+    found = {
+        _KINDS[name]: read_value(_KINDS[name], fact, name, how) for name, fact in facts.items()
+    }
+    missing = {
+        _KINDS[name]: read_value(ProbeFailure, why, name, how)
+        for name, why in described.missing.items()
+    }
+    return found | missing
 
 
 def _apart(value: Any, private: list[dict[str, str]]) -> Any:
@@ -114,6 +89,56 @@ def _apart(value: Any, private: list[dict[str, str]]) -> Any:
             private.append(entry)
         return {"private": private.index(entry)}
     return {key: _apart(each, private) for key, each in value.items()}
+
+
+async def host_facts(host: Host, known: Mapping[type, Any] | None = None) -> dict[type, Any]:
+    """What the probes read through `host`, each a fact or why it is missing; of what is `known`
+    already nothing is asked."""
+    world = World(
+        host=host,
+        cards=NoCards(),
+        libraries=NoLibraries(),
+        anchors=NO_ANCHORS,
+        publish=publish_nothing,
+        catalogue=CatalogueFiles(),
+        page=nobody,
+    )
+    saved = probes.saved_probes(known or {})
+    runner = Runner(
+        checks=(),
+        probes={each.gives: each for each in (*probes.BUILT_IN, *saved)},
+        world=world,
+        platform=host.platform,
+        level=lambda _: NotImplemented,
+        diagnose=lambda _: NotImplemented,
+    )
+    await runner.read(OF_THE_HOST)
+    return {kind: runner.facts[kind] for kind in OF_THE_HOST}
+
+
+@functools.cache
+def card_facts(name: str) -> Mapping[type, Any]:
+    """What is read from the cards of a scenario, and its readers, as of `NOW`."""
+    subject = scenario.load(name, now=NOW)
+    examined = assemble(
+        registry=load_registry(probes.BUILT_IN, installed=False),
+        probes=subject.probes(),
+        profile=choose(DEFAULT),
+        world=subject.world,
+    )
+    kinds = [kind for kind in probes.KINDS if kind not in OF_THE_HOST]
+    asyncio.run(examined.runner.read(kinds))
+    return {kind: examined.runner.facts[kind] for kind in kinds}
+
+
+def complete(described: Description, host: Mapping[type, Any]) -> str:
+    """The snapshot of the workstation: the facts of `host`, the cards of its scenario, and the
+    facts that the description states, in place of what was recorded."""
+    tool, moment = Tool(version="1", missing=()), Moment(at=NOW, not_before=MADE)
+    recorded = {**card_facts(described.scenario), **host, Tool: tool, Moment: moment}
+    recorded |= stated(described)
+    whole = snapshot.Snapshot(facts={kind: recorded[kind] for kind in probes.KINDS}, simulated=True)
+    return _in_lines(json.loads(snapshot.dump(whole)))
 
 
 def _in_lines(document: dict[str, Any]) -> str:
@@ -137,27 +162,35 @@ def _json(value: object) -> str:
 
 def record(described: Description) -> str:
     """The snapshot of a described Linux or macOS workstation, laid out in a folder."""
-    with tempfile.TemporaryDirectory(prefix="diagcps-") as folder:
-        host = _LAY_OUT[described.platform](Path(folder), described)
-        return complete(described, asyncio.run(host_facts(host)))
+    with (
+        tempfile.TemporaryDirectory(prefix="diagcps-") as folder,
+        patch("platform.machine", lambda: described.processor),
+    ):
+        root = Path(folder)
+        host = _LAY_OUT[described.platform](root, described.layout)
+        facts = asyncio.run(host_facts(host, stated(described)))
+        shown = card_facts(described.scenario)[Library]
+        facts[Library] = _laid_out(shown, root, host, described.processor)
+        return complete(described, facts)
 
 
-def _linux(root: Path, described: Description) -> Host:
-    from .layout import linux
+def _laid_out(shown: Library, root: Path, host: Host, processor: str) -> Library:
+    """What is read of the library that is laid out: `shown`, where a program for that processor
+    can load it."""
+    found = [Path(path) for path in host.library_paths() if Path(path).exists()]
+    if not found:
+        return Library(state=LibraryState.ABSENT, path=Private(PrivateKind.PATH, ""))
+    kinds = {path: binary.of_file(str(path)) for path in found}
+    fitting = (path for path in found if not kinds[path] or processor in kinds[path])
+    file = next(fitting, None)
+    place = Private(PrivateKind.PATH, f"/{(file or found[0]).relative_to(root).as_posix()}")
+    if file is None:
+        state = LibraryState.WRONG_ARCHITECTURE
+        return Library(state=state, path=place, architectures=kinds[found[0]])
+    return replace(shown, path=place, architectures=kinds[file])
 
-    return linux(root, described.layout)
 
-
-def _macos(root: Path, described: Description) -> Host:
-    from .layout import macos
-
-    return macos(root, described.layout)
-
-
-_LAY_OUT: Mapping[Platform, Callable[[Path, Description], Host]] = {
-    Platform.LINUX: _linux,
-    Platform.MACOS: _macos,
-}
+_LAY_OUT: Mapping[Platform, Callable[..., Host]] = {Platform.LINUX: linux, Platform.MACOS: macos}
 
 
 def main(wanted: list[str]) -> None:
