@@ -1,29 +1,35 @@
 """Runs inside Windows: writes what each probe of the workstation gives, as one JSON object.
 
-Its arguments are names; under each of them another Python runs meanwhile.
+Its arguments are names; under each of them another Python runs meanwhile. `--layout` names a file
+of what is laid out before (layout.py), `--data` a folder of files in the place of the catalogue's.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import tomllib
+from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from diagcps.catalogue import Catalogue
+from diagcps.catalogue_files import CatalogueFiles
 from diagcps.host.windows import WindowsHost
 from diagcps.model import ProbeError
+from diagcps.workstation import KINDS
+from tests.wine.layout import laid_out
 
 QUESTIONS = (
     "system", "session", "pcsc_service", "pcsc_clients", "running_programs", "usb_readers",
 )  # fmt: skip
+OF_THE_FIELD = ("running_programs", "usb_readers")
+"""Those that are asked with the catalogue."""
 
 
 def plain(value: Any) -> Any:
@@ -31,34 +37,38 @@ def plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else str(value)
 
 
-def answer(host: WindowsHost, question: str) -> Any:
+def answer(ask: Callable[[], Any]) -> Any:
     """The fact as a table, or the reason why there is none."""
     try:
-        return dataclasses.asdict(getattr(host, question)())
+        return dataclasses.asdict(ask())
     except ProbeError as error:
         return error.reason
 
 
-@contextmanager
-def program(name: str) -> Iterator[None]:
-    """A process of that name: Python, copied, beside which its library is not found by itself."""
-    path = f"{Path(sys.executable).parent};{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONHOME": sys.base_prefix}
-    with tempfile.TemporaryDirectory() as folder:
-        copy = shutil.copy(sys.executable, Path(folder, name))
-        command = [str(copy), "-c", "print('ready', flush=True); input()"]
-        with subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline().strip() == b"ready"
-            yield
-            process.kill()
+def every_answer(host: WindowsHost, catalogue: Catalogue) -> dict[str, Any]:
+    """What each question gave, by its name, and each kind of fact of what is installed."""
+    asked: dict[str, Callable[[], Any]] = {}
+    for question in QUESTIONS:
+        known = (catalogue,) if question in OF_THE_FIELD else ()
+        asked[question] = partial(getattr(host, question), *known)
+    for kind in KINDS:
+        asked[kind.__name__] = partial(host.installed, kind, catalogue)
+    return {name: answer(ask) for name, ask in asked.items()}
+
+
+def main() -> None:
+    """Writes every answer while what the command line says is laid out and runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("programs", nargs="*")
+    parser.add_argument("--layout", type=Path, action="append", default=[])
+    parser.add_argument("--data", type=Path)
+    asked = parser.parse_args()
+    layout = [tomllib.loads(file.read_text(encoding="utf-8")) for file in asked.layout]
+    with laid_out([*layout, {"processes": asked.programs}]) as environ:
+        host = WindowsHost({**os.environ, **environ})
+        given = every_answer(host, CatalogueFiles(asked.data)())
+    json.dump(given, sys.stdout, default=plain)
 
 
 if __name__ == "__main__":
-    with ExitStack() as programs:
-        for name in sys.argv[1:]:
-            programs.enter_context(program(name))
-        given = {question: answer(WindowsHost(), question) for question in QUESTIONS}
-    json.dump(given, sys.stdout, default=plain)
+    main()
