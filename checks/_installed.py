@@ -23,6 +23,7 @@ from diagcps.api import (
     Certificate,
     Evidence,
     Facts,
+    Level,
     Library,
     LibraryState,
     MacCards,
@@ -209,11 +210,19 @@ def offered(facts: Facts) -> bool | None:
     return in_store(own, store) is not None
 
 
+def _has_no_key(facts: Facts) -> bool:
+    """Windows offers the card's certificate and could not acquire its key: one that is left over
+    from a Cryptolib that is gone, for one."""
+    own, store = certificate(facts), known(facts, PersonCertificates)
+    found = in_store(own, store) if own is not None and store is not None else None
+    return found is not None and bool(found.code)
+
+
 def works(facts: Facts) -> bool | None:
     """The card is seen to come to the browser by its way, or not to; None when nothing shows it."""
     match way(facts):
         case Way.STORE:
-            return offered(facts)
+            return None if _has_no_key(facts) else offered(facts)
         case Way.TOKEN:
             mac = known(facts, MacCards)
             return True if mac is not None and has_token(mac) else None
@@ -225,6 +234,16 @@ def works(facts: Facts) -> bool | None:
             return True if _is_shown(facts) else None
         case None:
             return None
+
+
+def is_without_library(facts: Facts) -> bool:
+    """The card is seen to come to the browser by a way that does not need the PKCS#11 library."""
+    return way(facts) is not Way.LIBRARY and works(facts) is True
+
+
+def level_of_library(facts: Facts) -> Level | None:
+    """What a trouble of the PKCS#11 library means: a remark where the browser does without it."""
+    return Level.INFO if is_without_library(facts) else None
 
 
 def has_token(mac: MacCards) -> bool:

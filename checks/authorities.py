@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from diagcps.api import (
     Area,
@@ -18,7 +19,6 @@ from diagcps.api import (
     Finding,
     FirefoxProfile,
     FirefoxProfiles,
-    KnownAuthority,
     Level,
     MissingFact,
     NotApplicable,
@@ -29,6 +29,9 @@ from diagcps.api import (
 )
 
 from ._installed import OF_CARD, OF_WAY, Way, certificate, cryptolib, known, way
+
+if TYPE_CHECKING:
+    from diagcps.api import KnownAuthority
 
 _MISSING = CauseId("ca.missing")
 _OBSOLETE = CauseId("ca.obsolete")

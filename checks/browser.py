@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from diagcps.api import (
     Account,
@@ -25,7 +26,6 @@ from diagcps.api import (
     FirefoxProfile,
     FirefoxProfiles,
     How,
-    KnownBrowser,
     Level,
     Moment,
     NotApplicable,
@@ -48,6 +48,9 @@ from ._firefox import (
     signs_in_with,
     whose,
 )
+
+if TYPE_CHECKING:
+    from diagcps.api import KnownBrowser
 
 _NONE = CauseId("browser.none-supported")
 _TOO_OLD = CauseId("browser.too-old")

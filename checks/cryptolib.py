@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from diagcps.api import (
     Area,
@@ -20,7 +21,6 @@ from diagcps.api import (
     FileState,
     Finding,
     FirefoxProfiles,
-    Fix,
     Level,
     Machine,
     MissingFact,
@@ -47,11 +47,15 @@ from ._installed import (
     is_cps4,
     is_too_old,
     known,
+    level_of_library,
     listed,
     version_of,
     works,
 )
 from ._slots import best
+
+if TYPE_CHECKING:
+    from diagcps.api import Fix
 
 _TOO_OLD = CauseId("middleware.too-old-for-cps4")
 _OUTDATED = CauseId("middleware.outdated")
@@ -77,7 +81,7 @@ def judge_knows_card(facts: Facts) -> Iterator[Finding | Evidence]:
     if too_old is None:
         raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
     if too_old:
-        yield Finding(cause=_TOO_OLD)
+        yield Finding(cause=_TOO_OLD, level=level_of_library(facts))
 
 
 def judge_version(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -223,7 +227,7 @@ KNOWS_CARD = Check(
     id=CheckId("middleware.knows-card"),
     area=Area.MIDDLEWARE,
     judge=judge_knows_card,
-    uses=OF_AGE,
+    uses=(*OF_AGE, *OF_WORK),
     needs=(CheckId("card.recognised"),),
     causes=(_TOO_OLD,),
 )

@@ -7,6 +7,7 @@ nor does one that lacks while the card is seen to come to that browser.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from diagcps.api import (
     Area,
@@ -18,7 +19,6 @@ from diagcps.api import (
     Component,
     Components,
     Evidence,
-    ExpectedFile,
     Facts,
     FileState,
     Finding,
@@ -49,6 +49,9 @@ from ._installed import (
     works,
 )
 from ._slots import best
+
+if TYPE_CHECKING:
+    from diagcps.api import ExpectedFile
 
 _INCOMPLETE = CauseId("middleware.incomplete")
 _WRONG_ARCH = CauseId("middleware.wrong-arch")
@@ -87,13 +90,11 @@ def judge_complete(facts: Facts) -> Iterator[Finding | Evidence]:
 
 
 def _is_installed(facts: Facts) -> bool:
-    """The system lists a Cryptolib whose library is there; a list that is silent is no proof."""
+    """The system lists a Cryptolib; where there is no list, its library is there."""
     library, products = known(facts, Library), known(facts, Products)
-    if library is not None and library.state is LibraryState.ABSENT:
-        return False
-    if products is None:
-        return library is not None
-    return bool(listed(products))
+    if products is not None:
+        return bool(listed(products))
+    return library is not None and library.state is not LibraryState.ABSENT
 
 
 def _files(facts: Facts) -> Iterator[tuple[ExpectedFile, tuple[Component, ...]]]:

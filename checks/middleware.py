@@ -1,4 +1,8 @@
-"""Does the library that browsers use show the card, and the same card as our own reading?"""
+"""Does the library that browsers use show the card, and the same card as our own reading?
+
+Firefox loads it, and on Linux every browser. Where another one is seen to have the card from the
+system, what is wrong with the library is only worth knowing.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ from diagcps.api import (
     OtherCertificates,
     Pcsc,
     ProbeFailure,
+    Products,
     Reading,
     Reason,
     Role,
@@ -34,6 +39,7 @@ from diagcps.api import (
     recognise,
 )
 
+from ._installed import OF_WORK, is_without_library, known, level_of_library, listed
 from ._slots import best_card, of_card, tokens_of
 
 _ABSENT = CauseId("middleware.absent")
@@ -43,6 +49,7 @@ _NOT_RESPONDING = CauseId("middleware.not-responding")
 _NOT_SEEN = CauseId("middleware.card-not-seen")
 _TOO_OLD = CauseId("middleware.too-old-for-cps4")
 _CACHE = CauseId("middleware.cache-corrupt")
+_INCOMPLETE = CauseId("middleware.incomplete")
 _NO_PSS = CauseId("middleware.no-pss")
 _MUTE = CauseId("card.mute")
 _IN_USE = CauseId("reader.in-use")
@@ -62,9 +69,16 @@ _STATES = {
 }
 
 
+def _library(facts: Facts) -> Library:
+    """The library. Raises NotApplicable where it was not read and the browser does without it."""
+    if known(facts, Library) is None and is_without_library(facts):
+        raise NotApplicable
+    return facts[Library]
+
+
 def judge_present(facts: Facts) -> Iterator[Finding | Evidence]:
     """The library is there and loads."""
-    library = facts[Library]
+    library = _library(facts)
     if library.state is not LibraryState.ABSENT:
         yield Evidence(key="library", value=library.path, source="file")
     if library.architectures:
@@ -73,33 +87,41 @@ def judge_present(facts: Facts) -> Iterator[Finding | Evidence]:
     if library.detail is not None:
         yield Evidence(key="loader", value=library.detail, source="loader")
     if library.state in _STATES:
-        yield Finding(cause=_STATES[library.state])
+        products = known(facts, Products)
+        # Of a Cryptolib that the system lists nobody says that it is not installed.
+        lacks = library.state is LibraryState.ABSENT and products is not None and listed(products)
+        cause = _INCOMPLETE if lacks else _STATES[library.state]
+        yield Finding(cause=cause, level=level_of_library(facts))
 
 
 def judge_responds(facts: Facts) -> Iterator[Finding | Evidence]:
     """The library answers. What makes it wait is the root: a mute card, one that others keep."""
-    library = facts[Library]
+    library, level = _library(facts), level_of_library(facts)
     if library.version:
         yield Evidence(key="library-version", value=library.version, source="C_GetInfo")
-    if library.state in (LibraryState.READ, *_STATES):
+    if library.state is LibraryState.READ:
         return
+    if library.state in _STATES:
+        raise NotApplicable
     yield Evidence(key="library-state", value=library.state.value, source=library.call or "process")
     if library.code:
         yield Evidence(key="code", value=f"0x{library.code:08X}", source=library.call)
     if library.state is LibraryState.FAILED and library.call != _FIRST_CALL:
         # It was loaded; a card that has just been exchanged makes one call fail.
+        if is_without_library(facts):
+            raise NotApplicable
         raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
     if library.state is not LibraryState.NOT_RESPONDING:
-        yield Finding(cause=_LOAD_FAILED)
+        yield Finding(cause=_LOAD_FAILED, level=level)
         return
     slots = {slot.state for slot in facts[Pcsc].slots}
     cards = {card.reading for card in facts[CardStates].cards}
     if SlotState.MUTE in slots or Reading.SILENT in cards:
-        yield Finding(cause=_MUTE)
+        yield Finding(cause=_MUTE, level=level)
     elif SlotState.HELD in slots or Reading.HELD in cards:
-        yield Finding(cause=_IN_USE)
+        yield Finding(cause=_IN_USE, level=level)
     else:
-        yield Finding(cause=_NOT_RESPONDING)
+        yield Finding(cause=_NOT_RESPONDING, level=level)
 
 
 def _card(facts: Facts) -> CardState:
@@ -141,7 +163,9 @@ def _shows_another(facts: Facts, library: Library) -> bool:
 
 def judge_sees_card(facts: Facts) -> Iterator[Finding | Evidence]:
     """The library shows the card that our own reading read."""
-    card, library = _card(facts), facts[Library]
+    card, library = _card(facts), _library(facts)
+    if library.state is not LibraryState.READ:
+        raise NotApplicable
     tokens = [slot.token for slot in library.slots if slot.token]
     yield Evidence(key="tokens", value=len(tokens), source="C_GetTokenInfo")
     codes = {slot.code for slot in library.slots if slot.code}
@@ -157,19 +181,23 @@ def judge_sees_card(facts: Facts) -> Iterator[Finding | Evidence]:
             yield Finding(cause=_INTERRUPTED)
     elif _has_moved(facts, card):
         raise NotApplicable
-    elif recognise(card.atr) is CardKind.CPS4 and _refuses_a_cps(facts[Pcsc], library):
-        # The library knows a card by its answer to reset: that of a CPS4 is known from 5.2 on.
-        yield Finding(cause=_TOO_OLD)
-    elif _shows_another(facts, library) and facts[Session].kind in _FAR:
-        yield Finding(cause=_STALE)
     else:
-        yield Finding(cause=_NOT_SEEN)
+        yield Finding(cause=_why_not_seen(facts, card), level=level_of_library(facts))
+
+
+def _why_not_seen(facts: Facts, card: CardState) -> CauseId:
+    library = facts[Library]
+    if recognise(card.atr) is CardKind.CPS4 and _refuses_a_cps(facts[Pcsc], library):
+        # The library knows a card by its answer to reset: that of a CPS4 is known from 5.2 on.
+        return _TOO_OLD
+    is_of_before = _shows_another(facts, library) and facts[Session].kind in _FAR
+    return _STALE if is_of_before else _NOT_SEEN
 
 
 def judge_agrees(facts: Facts) -> Iterator[Finding | Evidence]:
     """The library shows the certificates that the card holds."""
     card = _card(facts)
-    tokens = tokens_of(card, facts[Library])
+    tokens = tokens_of(card, _library(facts))
     first = of_card(card, facts[AuthenticationCertificates].cards)
     rest = of_card(card, facts[OtherCertificates].cards)
     if not tokens or any(token.code for token in tokens) or first is None:
@@ -183,12 +211,12 @@ def judge_agrees(facts: Facts) -> Iterator[Finding | Evidence]:
     is_whole = first.reading is Reading.READ and (rest is None or rest.reading is Reading.READ)
     # More than the card's own is no evidence: the library also lists what it cannot read.
     if not (held if is_whole else needed) <= shown:
-        yield Finding(cause=_CACHE)
+        yield Finding(cause=_CACHE, level=level_of_library(facts))
 
 
 def judge_pss(facts: Facts) -> Iterator[Finding | Evidence]:
     """The card signs as TLS 1.3 asks; without, it cannot serve where nothing older is taken."""
-    tokens = tokens_of(_card(facts), facts[Library])
+    tokens = tokens_of(_card(facts), _library(facts))
     mechanisms = {number for token in tokens for number in token.mechanisms}
     if not mechanisms:
         raise NotApplicable
@@ -198,22 +226,20 @@ def judge_pss(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Finding(cause=_NO_PSS, level=Level.KO if facts[Service].only_tls13 else None)
 
 
-_SEEN = (Pcsc, CardStates, Library)
-
 PRESENT = Check(
     id=CheckId("middleware.present"),
     area=Area.MIDDLEWARE,
     judge=judge_present,
-    uses=(Library,),
+    uses=(Products, *OF_WORK),
     needs=(CheckId("os.app-control"), CheckId("os.processor")),
-    causes=tuple(_STATES.values()),
+    causes=(*_STATES.values(), _INCOMPLETE),
 )
 
 RESPONDS = Check(
     id=CheckId("middleware.responds"),
     area=Area.MIDDLEWARE,
     judge=judge_responds,
-    uses=(Library, Pcsc, CardStates),
+    uses=OF_WORK,
     needs=(CheckId("middleware.present"),),
     causes=(_LOAD_FAILED, _NOT_RESPONDING, _MUTE, _IN_USE),
 )
@@ -222,7 +248,7 @@ SEES_CARD = Check(
     id=CheckId("middleware.sees-card"),
     area=Area.MIDDLEWARE,
     judge=judge_sees_card,
-    uses=(*_SEEN, Session, AuthenticationCertificates, OtherCertificates),
+    uses=(*OF_WORK, Session, OtherCertificates),
     needs=(CheckId("middleware.responds"), CheckId("card.readable"), CheckId("reader.contact")),
     causes=(_NOT_SEEN, _TOO_OLD, _STALE, _INTERRUPTED),
 )
@@ -231,7 +257,7 @@ AGREES = Check(
     id=CheckId("middleware.agrees"),
     area=Area.MIDDLEWARE,
     judge=judge_agrees,
-    uses=(*_SEEN, AuthenticationCertificates, OtherCertificates),
+    uses=(*OF_WORK, OtherCertificates),
     needs=(CheckId("middleware.sees-card"), CheckId("certificate.present")),
     causes=(_CACHE,),
 )
@@ -240,7 +266,7 @@ PSS = Check(
     id=CheckId("middleware.pss"),
     area=Area.MIDDLEWARE,
     judge=judge_pss,
-    uses=(*_SEEN, Service),
+    uses=(*OF_WORK, Service),
     needs=(CheckId("middleware.sees-card"),),
     causes=(_NO_PSS,),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from diagcps.api import (
     Account,
@@ -26,7 +27,6 @@ from diagcps.api import (
     Platform,
     ProbeFailure,
     Reason,
-    SupportedSystem,
     System,
 )
 
@@ -34,16 +34,21 @@ from ._installed import (
     OF_AGE,
     OF_CARD,
     OF_WAY,
+    OF_WORK,
     Way,
     architecture_of,
     certificate,
     in_store,
     is_too_old,
     known,
+    level_of_library,
     of_a_person,
     version_of,
     way,
 )
+
+if TYPE_CHECKING:
+    from diagcps.api import SupportedSystem
 
 _UNSUPPORTED = CauseId("os.unsupported")
 _PROVIDER = CauseId("os.csp-ksp-change")
@@ -120,7 +125,7 @@ def judge_app_control(facts: Facts) -> Iterator[Finding | Evidence]:
     words = library.detail.value if library.detail is not None else ""
     blocks = machine.app_control is AppControl.ON and library.state is LibraryState.LOAD_FAILED
     if blocks and not _OTHER_REASON.search(words):
-        yield Finding(cause=_APP_CONTROL)
+        yield Finding(cause=_APP_CONTROL, level=level_of_library(facts))
 
 
 def judge_processor(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -135,7 +140,7 @@ def judge_processor(facts: Facts) -> Iterator[Finding | Evidence]:
     if machine is not None and translates is not None:
         yield Evidence(key="rosetta", value=translates, source=machine.source)
     if kinds and "arm64" not in kinds and translates is False:
-        yield Finding(cause=_PROCESSOR)
+        yield Finding(cause=_PROCESSOR, level=level_of_library(facts))
 
 
 def judge_rights(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -182,7 +187,7 @@ APP_CONTROL = Check(
     id=CheckId("os.app-control"),
     area=Area.OS,
     judge=judge_app_control,
-    uses=(Machine, Library),
+    uses=(Machine, *OF_WORK),
     causes=(_APP_CONTROL,),
     platforms=frozenset({Platform.WINDOWS}),
 )
@@ -191,7 +196,7 @@ PROCESSOR = Check(
     id=CheckId("os.processor"),
     area=Area.OS,
     judge=judge_processor,
-    uses=(System, Machine, Library),
+    uses=(Machine, *OF_WORK),
     causes=(_PROCESSOR,),
     platforms=frozenset({Platform.MACOS}),
 )

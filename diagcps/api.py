@@ -1,5 +1,7 @@
 """All that a check or a plug-in may import. `__all__` is kept; everything else may change."""
 
+from typing import TYPE_CHECKING, Any
+
 from diagcps.browsing import (
     Browser,
     BrowserKind,
@@ -16,32 +18,7 @@ from diagcps.browsing import (
 from diagcps.card.atr import CardKind, recognise
 from diagcps.card.codes import PcscCode, describe
 from diagcps.card.identifiers import names_serial
-from diagcps.catalogue import (
-    AuthorityCatalogue,
-    BrowserCatalogue,
-    Catalogue,
-    Checksum,
-    CryptolibCatalogue,
-    ExpectedFile,
-    Fix,
-    KnownAuthority,
-    KnownBrowser,
-    KnownPorts,
-    KnownProgram,
-    KnownReader,
-    NamedSource,
-    Newest,
-    OtherFile,
-    Part,
-    PortCatalogue,
-    ProcessNames,
-    ProductCode,
-    ProgramCatalogue,
-    ReaderCatalogue,
-    ReaderKind,
-    SupportedSystem,
-    When,
-)
+from diagcps.catalogue import Catalogue, Part, ReaderKind, When
 from diagcps.check import Area, Check, Facts, MissingFact, NotApplicable, Probe, Trigger, World
 from diagcps.facts import (
     AuthenticationCertificates,
@@ -137,6 +114,40 @@ from diagcps.workstation import (
     StoreKind,
     SystemService,
 )
+
+if TYPE_CHECKING:
+    from diagcps.catalogue_parts import (
+        AuthorityCatalogue,
+        BrowserCatalogue,
+        Checksum,
+        CryptolibCatalogue,
+        ExpectedFile,
+        Fix,
+        KnownAuthority,
+        KnownBrowser,
+        KnownPorts,
+        KnownProgram,
+        KnownReader,
+        NamedSource,
+        Newest,
+        OtherFile,
+        PortCatalogue,
+        ProcessNames,
+        ProductCode,
+        ProgramCatalogue,
+        ReaderCatalogue,
+        SupportedSystem,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """The types of what the catalogue holds: a check that was only imported needs none of them."""
+    from diagcps import catalogue_parts
+
+    if name in __all__:
+        return getattr(catalogue_parts, name)
+    raise AttributeError(name)
+
 
 __all__ = [
     "EVERY_PLATFORM",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -16,7 +16,6 @@ from diagcps.tables import WrongShape, from_table
 
 _SHIPPED = Path(__file__).with_name("data")
 _LARGEST_BYTES = 1 << 20
-_PARTS: Mapping[str, Any] = get_type_hints(Catalogue)
 
 
 @dataclass
@@ -29,20 +28,20 @@ class CatalogueFiles:
 
     folder: Path | None = None
     _catalogue: Catalogue | None = None
+    _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self) -> Catalogue:
         """The catalogue. Raises LoadError when a shipped file is damaged."""
-        if self._catalogue is None:
-            given = {name: self._given(name) for name in _PARTS}
-            self._catalogue = Catalogue(
-                **{
-                    name: _read(_SHIPPED / f"{name}.toml", _PARTS[name])
-                    if part is None or isinstance(part, LoadError)
-                    else part
-                    for name, part in given.items()
-                }
-            )
-        return self._catalogue
+        with self._reading:  # probes ask from several threads
+            if self._catalogue is None:
+                self._catalogue = Catalogue(**{name: self._part(name) for name in _names()})
+            return self._catalogue
+
+    def _part(self, name: str) -> Any:
+        given = self._given(name)
+        if given is None or isinstance(given, LoadError):
+            return _read(_SHIPPED / f"{name}.toml", _kind(name))
+        return given
 
     def contacts(self) -> Contacts | None:
         """The administrator's contacts; None where there are none, or none that can be used."""
@@ -51,7 +50,7 @@ class CatalogueFiles:
 
     def refused(self) -> tuple[LoadProblem, ...]:
         """The administrator's files that cannot be used, and why."""
-        given = [(name, self._given(name)) for name in _PARTS]
+        given = [(name, self._given(name)) for name in _names()]
         given.append((Path(FILE).stem, self._given_contacts()))
         return tuple(
             LoadProblem(part=f"{name}.toml", detail=Private(PrivateKind.TEXT, str(problem)))
@@ -74,9 +73,20 @@ class CatalogueFiles:
         if path is None or not path.exists():
             return None
         try:
-            return _read(path, _PARTS[name])
+            return _read(path, _kind(name))
         except LoadError as error:
             return error
+
+
+def _names() -> tuple[str, ...]:
+    return tuple(each.name for each in fields(Catalogue))
+
+
+def _kind(name: str) -> Any:
+    """The type of a part of the catalogue; those types are imported here and not before."""
+    from diagcps import catalogue_parts
+
+    return get_type_hints(Catalogue, vars(catalogue_parts))[name]
 
 
 def _read(path: Path, kind: type[Any]) -> Any:

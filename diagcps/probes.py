@@ -150,7 +150,7 @@ async def _read_library(world: World, facts: Facts) -> Library:
 
 
 OF_CARDS: tuple[Probe[Any], ...] = (
-    Probe(gives=Authorities, read=_read_authorities, timeout_s=12.0),
+    Probe(gives=Authorities, read=_read_authorities, timeout_s=12.0, busy=True),
     Probe(gives=CardStates, read=_read_states, after=(Pcsc,), timeout_s=30.0, refreshed_by=_PCSC),
     Probe(
         gives=AuthenticationCertificates,
@@ -188,7 +188,7 @@ def _installed(kind: type[Any]) -> Probe[Any]:
         return world.host.installed(kind, world.catalogue())
 
     platforms, stale = _ONLY_ON.get(kind, EVERY_PLATFORM), _REFRESHED_BY.get(kind, frozenset())
-    return Probe(gives=kind, read=read, platforms=platforms, refreshed_by=stale)
+    return Probe(gives=kind, read=read, platforms=platforms, refreshed_by=stale, busy=True)
 
 
 _ONLY_ON = {workstation.MacCards: frozenset({Platform.MACOS})}
@@ -248,7 +248,9 @@ OF_THE_WORKSTATION: tuple[Probe[Any], ...] = (
 )
 """The probes of what is installed and set."""
 
-CATALOGUE: Probe[Catalogue] = Probe(gives=Catalogue, read=lambda world: world.catalogue())
+CATALOGUE: Probe[Catalogue] = Probe(
+    gives=Catalogue, read=lambda world: world.catalogue(), busy=True
+)
 """What is known of the field: of now, and never saved, so that a replay is judged by it."""
 
 BUILT_IN: tuple[Probe[Any], ...] = (
@@ -258,7 +260,13 @@ BUILT_IN: tuple[Probe[Any], ...] = (
     Probe(gives=PcscService, read=lambda world: world.host.pcsc_service(), refreshed_by=_PCSC),
     Probe(gives=UsbReaders, read=_read_usb, refreshed_by=_PCSC),
     Probe(gives=PcscClients, read=lambda world: world.host.pcsc_clients(), refreshed_by=_PCSC),
-    Probe(gives=RunningPrograms, read=_read_programs, after=(PcscClients,), refreshed_by=_PCSC),
+    Probe(
+        gives=RunningPrograms,
+        read=_read_programs,
+        after=(PcscClients,),
+        refreshed_by=_PCSC,
+        busy=True,
+    ),
     # The seam has limits of its own, shorter, so that one slot that hangs does not hide the others.
     Probe(gives=Pcsc, read=_read_cards, timeout_s=12.0, refreshed_by=_PCSC),
     Probe(gives=workstation.Losses, read=_read_losses, after=(Pcsc,), refreshed_by=_PCSC),

@@ -44,6 +44,7 @@ Answer = TypeVar("Answer")
 CHECK_FAILED = CauseId("check.failed")
 _SATISFIED = frozenset({Outcome.PASS, Outcome.WARN, Outcome.NOT_APPLICABLE})
 _PROBES_AT_ONCE = 16
+_BUSY_AT_ONCE = 2
 
 
 @dataclass(kw_only=True)
@@ -120,6 +121,9 @@ class Runner:
     def _after(self, kind: type) -> tuple[type, ...]:
         return self.probes[kind].after if kind in self.probes else ()
 
+    def _is_busy(self, kind: type) -> bool:
+        return kind in self.probes and self.probes[kind].busy
+
     def _stale(self, trigger: Trigger) -> set[type]:
         """The facts that `trigger` may have changed, and those that begin where they end."""
         stale = {kind for kind, probe in self.probes.items() if trigger in probe.refreshed_by}
@@ -158,7 +162,7 @@ class Runner:
         for check in checks:
             graph.add(check.id, *check.uses, *(need for need in check.needs if need in by_id))
         graph.prepare()
-        gate = asyncio.Semaphore(_PROBES_AT_ONCE)
+        waiting, busy = asyncio.Semaphore(_PROBES_AT_ONCE), asyncio.Semaphore(_BUSY_AT_ONCE)
         reading: dict[asyncio.Task[None], type] = {}
         try:
             while graph.is_active():
@@ -166,6 +170,7 @@ class Runner:
                 for node in ready:
                     if isinstance(node, type):
                         self._announce(node, checks)
+                        gate = busy if self._is_busy(node) else waiting
                         reading[asyncio.create_task(self._read(node, gate))] = node
                     else:
                         self._settle(by_id[node])

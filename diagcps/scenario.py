@@ -24,7 +24,7 @@ from diagcps.card.simulator.library import SimulatedLibrary
 from diagcps.card.simulator.middleware import SimulatedMiddleware
 from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import Facts, Probe, Trigger, World
-from diagcps.facts import AuthenticationCertificates, Pcsc, Slot, SlotState, Tool
+from diagcps.facts import Library, Pcsc, Slot, SlotState, Tool
 from diagcps.model import LoadError, LoadProblem, Platform, Private, UsageError
 from diagcps.probes import KINDS, OF_CARDS, saved_probes, with_problems
 from diagcps.replay import NoHost, nobody, publish_nothing
@@ -95,16 +95,17 @@ def load(name: str, *, now: datetime | None = None) -> Scenario:
 
 
 async def _offer(_: World, facts: Facts) -> PersonCertificates:
-    """As the Cryptolib's certificate manager does: what the cards hold is offered to browsers."""
-    found = (each for card in facts[AuthenticationCertificates].cards for each in card.found)
-    offered = (PersonCertificate(fingerprint=each.fingerprint, provider=_CSP) for each in found)
+    """As the Cryptolib's certificate manager does: what it sees of the cards is offered."""
+    tokens = (slot.token for slot in facts[Library].slots if slot.token)
+    shown = (each for token in tokens for each in token.certificates)
+    offered = (PersonCertificate(fingerprint=each, provider=_CSP) for each in shown)
     return PersonCertificates(certificates=tuple(offered), source="simulation")
 
 
 _OFFERED = Probe(
     gives=PersonCertificates,
     read=_offer,
-    after=(AuthenticationCertificates,),
+    after=(Library,),
     platforms=frozenset({Platform.WINDOWS}),
     refreshed_by=frozenset({Trigger.PCSC}),
 )

@@ -12,16 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagcps.browsing import Browser, BrowserKind, Browsers, FirefoxProfiles, How, PageBrowser
-from diagcps.catalogue import (
-    Catalogue,
-    Checksum,
-    ExpectedFile,
-    Fix,
-    Newest,
-    Part,
-    SupportedSystem,
-    When,
-)
+from diagcps.catalogue import Catalogue, Part, When
+from diagcps.catalogue_parts import Checksum, ExpectedFile, Fix, Newest, SupportedSystem
 from diagcps.check import Check, Facts, MissingFact, NotApplicable
 from diagcps.facts import Certificate, FileState, Role, System
 from diagcps.model import Platform, ProbeFailure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import sys
 import types
 import typing
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from diagcps import facts
+from diagcps import catalogue_parts, facts
 from diagcps.model import Private, PrivateKind, ProbeFailure, Reason
 from diagcps.probes import KINDS
 from tests.builders import (
@@ -70,6 +71,10 @@ _LEAVES: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
+_PARTS = vars(catalogue_parts)
+"""What the catalogue names without importing it."""
+
+
 def every(kind: Any) -> st.SearchStrategy[Any]:
     """Every value that a field of that type may hold."""
     if kind in _LEAVES:
@@ -80,7 +85,7 @@ def every(kind: Any) -> st.SearchStrategy[Any]:
         return st.lists(every(typing.get_args(kind)[0]), max_size=4).map(tuple)
     if issubclass(kind, enum.Enum):
         return _one_of(kind)
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, {**vars(sys.modules[kind.__module__]), **_PARTS})
     return st.builds(kind, **{name: every(hint) for name, hint in hints.items()})
 
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -616,3 +616,22 @@ async def test_a_call_that_raises_what_no_future_takes_is_an_error(error: BaseEx
     examined = runner(RED, BLUE, probes=probes)
     assert await unknown(examined) is Reason.INTERNAL
     assert examined.threads.stuck == 0
+
+
+async def test_of_the_probes_that_keep_a_processor_busy_two_are_read_at_a_time() -> None:
+    at_once: list[int] = []
+    reading = 0
+
+    def read(_: World) -> Any:
+        nonlocal reading
+        reading += 1
+        at_once.append(reading)
+        time.sleep(0.02)
+        reading -= 1
+        raise ProbeUnavailable
+
+    kinds = [type(f"Fact{number}", (), {}) for number in range(6)]
+    subject = runner(probes=[replace(probe(kind, read), busy=True) for kind in kinds])
+    await subject.read(kinds)
+    assert len(at_once) == 6
+    assert max(at_once) == 2

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from diagcps.card import binary
-from diagcps.catalogue import CryptolibCatalogue, ExpectedFile, OtherFile, Part
+from diagcps.catalogue import Part
+from diagcps.catalogue_parts import CryptolibCatalogue, ExpectedFile, OtherFile
 from diagcps.facts import FileState
 from diagcps.host.files import beginning, changed, md5_of, state_of
 from diagcps.model import Platform

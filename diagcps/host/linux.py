@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from diagcps import browsing, workstation
 from diagcps.catalogue import Catalogue
 from diagcps.facts import (
     PcscClients,
@@ -28,20 +26,6 @@ from diagcps.host.common import (
     library,
     printable,
 )
-from diagcps.host.components import read_components
-from diagcps.host.linux_installed import (
-    COFFRE,
-    read_authority_stores,
-    read_registration,
-    read_settings,
-)
-from diagcps.host.linux_packages import read_products
-from diagcps.host.linux_processes import ancestors
-from diagcps.host.linux_service import PcscDaemon
-from diagcps.host.linux_system import read_account, read_machine
-from diagcps.host.linux_usb import usb_readers
-from diagcps.host.programs import of_this_user, of_this_user_or_root, running_programs
-from diagcps.host.software import read_software
 from diagcps.model import Platform, ProbeUnavailable, ProbeUnsupported
 
 _LIBRARIES = (
@@ -92,6 +76,8 @@ class LinuxHost:
         Cards are never redirected: PC/SC speaks to this machine's pcscd. Remote desktops other
         than xrdp leave no mark that is documented, and count as local.
         """
+        from diagcps.host.linux_processes import ancestors
+
         for name in ("SSH_CONNECTION", "SSH_TTY"):
             if name in self._environ:
                 return _session(SessionKind.SSH, name)
@@ -104,6 +90,8 @@ class LinuxHost:
 
     def pcsc_service(self) -> PcscService:
         """Whether pcscd runs, or systemd would start it."""
+        from diagcps.host.linux_service import PcscDaemon
+
         return PcscDaemon(self._root, self._environ).service()
 
     def pcsc_clients(self) -> PcscClients:
@@ -112,6 +100,8 @@ class LinuxHost:
         Raises ProbeUnavailable when no such socket is in this network namespace: the service
         does not run, or runs in another one.
         """
+        from diagcps.host.linux_service import PcscDaemon
+
         return PcscDaemon(self._root, self._environ).clients()
 
     def running_programs(self, catalogue: Catalogue) -> RunningPrograms:
@@ -119,12 +109,16 @@ class LinuxHost:
 
         Raises ProbeUnsupported without psutil.
         """
+        from diagcps.host.programs import of_this_user, running_programs
+
         source = "/proc/PID/stat, /proc/PID/exe"
         return running_programs(self.platform, catalogue, is_ours=of_this_user, source=source)
 
     def usb_readers(self, catalogue: Catalogue) -> UsbReaders:
         """The USB devices with a smart-card interface, and those that the catalogue knows, in the
         order of their place on the bus. Raises ProbeUnavailable where there is no bus."""
+        from diagcps.host.linux_usb import usb_readers
+
         return usb_readers(self._root, catalogue.readers)
 
     def authorities(self) -> tuple[StoredCertificate, ...]:
@@ -132,68 +126,23 @@ class LinuxHost:
 
         A store that is not there, or cannot be read, adds nothing.
         """
+        from diagcps.host.linux_installed import COFFRE
+
         own = certificates_of_folder(self._root / COFFRE.lstrip("/"), COFFRE)
         bundles = (certificates_of_file(self._root / name, f"/{name}") for name in _BUNDLES)
         return own + next((found for found in bundles if found), ())
 
     def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:
-        """The fact of that kind.
+        """The fact of that kind. Raises ProbeUnsupported for what only other systems have, and for
+        galss.ini."""
+        # What reads the workstation is imported when it is read: the page opens before.
+        from diagcps.host.linux_readings import readings
 
-        Raises ProbeUnsupported for what only other systems have, and for galss.ini, of which no
-        source names the place on Linux.
-        """
-        read = self._readings(catalogue).get(kind)
+        read = readings(self._root, self._environ, catalogue).get(kind)
         if read is None:
             raise ProbeUnsupported(kind.__name__)
         found: Installed = read()
         return found
-
-    def _readings(self, catalogue: Catalogue) -> Mapping[type, Callable[[], Any]]:
-        root, environ = self._root, self._environ
-        known = catalogue.authorities
-        return {
-            workstation.Machine: lambda: read_machine(root),
-            workstation.Account: self._account,
-            workstation.Products: lambda: read_products(root, catalogue.cryptolib),
-            workstation.Components: lambda: read_components(
-                root, catalogue.cryptolib, self.platform
-            ),
-            workstation.Registration: lambda: read_registration(root, environ),
-            workstation.Settings: lambda: read_settings(root),
-            # That of pcscd has a fact of its own, and there is no other.
-            workstation.Services: lambda: workstation.Services(services=(), source="systemd"),
-            workstation.Software: lambda: self._software(catalogue),
-            workstation.AuthorityStores: lambda: read_authority_stores(root, known),
-            browsing.Browsers: self._browsers,
-            browsing.FirefoxProfiles: lambda: self._firefox_profiles(catalogue),
-        }
-
-    def _account(self) -> workstation.Account:
-        # A program's rights are those of its effective ids, whoever started it.
-        groups = (os.getegid(), *os.getgroups())
-        return read_account(self._root, user=os.geteuid(), groups=groups)
-
-    def _software(self, catalogue: Catalogue) -> workstation.Software:
-        source = "/proc/PID/stat, /proc/PID/exe, /proc/net/tcp"
-        return read_software(self.platform, catalogue, is_ours=of_this_user_or_root, source=source)
-
-    def _browsers(self) -> browsing.Browsers:
-        browsers = library("diagcps.host.browsers_linux")
-        found: browsing.Browsers = browsers.read_browsers(self._root, self._home(), self._environ)
-        return found
-
-    def _firefox_profiles(self, catalogue: Catalogue) -> browsing.FirefoxProfiles:
-        browsers, firefox = library("diagcps.host.browsers_linux"), library("diagcps.host.firefox")
-        places = browsers.firefox_places(self._root, self._home(), self._environ)
-        found: browsing.FirefoxProfiles = firefox.read_profiles(places, catalogue)
-        return found
-
-    def _home(self) -> Path:
-        """This person's folder. Raises ProbeUnavailable where the session names none."""
-        home = self._environ.get("HOME", "")
-        if not home.startswith("/"):
-            raise ProbeUnavailable("HOME")
-        return self._root / home.lstrip("/")
 
     def library_paths(self) -> tuple[str, ...]:
         """Where the RPM of the Cryptolib CPS 5.2.2 puts the library, and its link for 64 bits."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from diagcps.catalogue import AuthorityCatalogue
+from diagcps.catalogue_parts import AuthorityCatalogue
 from diagcps.facts import FileState
 from diagcps.host.cps_conf import parse_conf
 from diagcps.host.files import is_allowed, state_of, text_of

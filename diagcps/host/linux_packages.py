@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from diagcps.catalogue import CryptolibCatalogue, Part
+from diagcps.catalogue import Part
+from diagcps.catalogue_parts import CryptolibCatalogue
 from diagcps.host.commands import output_of
 from diagcps.host.common import as_probe_errors, printable
 from diagcps.host.files import beginning, entries, md5_of

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from diagcps.catalogue import ReaderCatalogue
+from diagcps.catalogue_parts import ReaderCatalogue
 from diagcps.facts import UsbReader, UsbReaders
 from diagcps.host.common import as_probe_errors, printable
 from diagcps.host.files import attribute, entries

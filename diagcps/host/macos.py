@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from diagcps import browsing, workstation
 from diagcps.catalogue import Catalogue
 from diagcps.facts import (
     PcscClients,
@@ -22,21 +20,12 @@ from diagcps.facts import (
 )
 from diagcps.host.base import Installed
 from diagcps.host.commands import Run, output_of
-from diagcps.host.common import certificates_in, certificates_of_folder, library
-from diagcps.host.galss import read_galss
-from diagcps.host.macos_cards import read_cards
-from diagcps.host.macos_installed import (
-    read_mac_components,
-    read_products,
-    read_registration,
-    read_settings,
-)
-from diagcps.host.macos_stores import COFFRE, SYSTEM_KEYCHAIN, read_authority_stores
-from diagcps.host.macos_system import read_account, read_machine, read_processor, read_version
+from diagcps.host.common import certificates_in, certificates_of_folder
+from diagcps.host.macos_stores import COFFRE, SYSTEM_KEYCHAIN
+from diagcps.host.macos_system import read_processor, read_version
 from diagcps.host.macos_usb import read_usb
-from diagcps.host.programs import of_this_user, of_this_user_or_root, running_programs
-from diagcps.host.software import read_software
-from diagcps.model import Platform, ProbeError, ProbeUnavailable, ProbeUnsupported
+from diagcps.host.programs import of_this_user, running_programs
+from diagcps.model import Platform, ProbeError, ProbeUnsupported
 
 _SECURITY = "/usr/bin/security"
 _KEYCHAINS = (
@@ -44,7 +33,6 @@ _KEYCHAINS = (
     "/System/Library/Keychains/SystemRootCertificates.keychain",
 )
 """What an administrator added, and what Apple delivers; neither is the person's own."""
-_GALSS = "Library/Preferences/galss.ini"
 _LIBRARY = "usr/local/lib/libcps3_pkcs11_osx.dylib"
 
 
@@ -130,62 +118,21 @@ class MacHost:
 
     def installed(self, kind: type[Installed], catalogue: Catalogue) -> Installed:
         """The fact of that kind. Raises ProbeUnsupported for what only Windows has."""
-        read = self._readings(catalogue).get(kind)
+        # What reads the workstation is imported when it is read: the page opens before.
+        from diagcps.host.macos_readings import readings
+
+        read = readings(self._root, self._home(), self._run, catalogue).get(kind)
         if read is None:
             raise ProbeUnsupported(kind.__name__)
         found: Installed = read()
         return found
 
-    def _readings(self, catalogue: Catalogue) -> Mapping[type, Callable[[], Any]]:
-        root, run = self._root, self._run
-        known = catalogue.authorities
-        return {
-            workstation.Machine: lambda: read_machine(root, run),
-            workstation.Account: lambda: read_account(run),
-            workstation.Products: lambda: read_products(root),
-            workstation.Components: lambda: read_mac_components(root, catalogue.cryptolib),
-            workstation.Registration: self._registration,
-            workstation.Settings: lambda: read_settings(root),
-            # That of PC/SC has a fact of its own, and there is no other.
-            workstation.Services: lambda: workstation.Services(services=(), source="launchd"),
-            workstation.Software: lambda: self._software(catalogue),
-            workstation.Galss: lambda: read_galss(root / _GALSS, f"/{_GALSS}"),
-            workstation.AuthorityStores: lambda: read_authority_stores(root, run, known),
-            workstation.MacCards: lambda: read_cards(root, run),
-            browsing.Browsers: self._browsers,
-            browsing.FirefoxProfiles: lambda: self._firefox_profiles(catalogue),
-        }
-
-    def _registration(self) -> workstation.Registration:
-        try:
-            home = self._home()
-        except ProbeUnavailable:
-            home = None
-        return read_registration(self._root, home)
-
-    def _software(self, catalogue: Catalogue) -> workstation.Software:
-        source = "sysctl(3) KERN_PROC, proc_pidpath"
-        return read_software(self.platform, catalogue, is_ours=of_this_user_or_root, source=source)
-
-    def _browsers(self) -> browsing.Browsers:
-        browsers = library("diagcps.host.browsers_macos")
-        found: browsing.Browsers = browsers.read_browsers(self._root, self._home())
-        return found
-
-    def _firefox_profiles(self, catalogue: Catalogue) -> browsing.FirefoxProfiles:
-        browsers, firefox = library("diagcps.host.browsers_macos"), library("diagcps.host.firefox")
-        places = browsers.firefox_places(self._home())
-        found: browsing.FirefoxProfiles = firefox.read_profiles(places, catalogue)
-        return found
-
-    def _home(self) -> Path:
-        """This person's folder. Raises ProbeUnavailable where the session names none."""
+    def _home(self) -> Path | None:
+        """This person's folder; None where the session names none."""
         if self._own_home is not None:
             return self._own_home
         home = self._environ.get("HOME", "")
-        if not home.startswith("/"):
-            raise ProbeUnavailable("HOME")
-        return self._root / home.lstrip("/")
+        return self._root / home.lstrip("/") if home.startswith("/") else None
 
     def library_paths(self) -> tuple[str, ...]:
         """Where the package of the Cryptolib CPS puts the library since OS X 10.11."""

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from diagcps.card import binary
-from diagcps.catalogue import CryptolibCatalogue
+from diagcps.catalogue_parts import CryptolibCatalogue
 from diagcps.facts import FileState
 from diagcps.host.common import as_probe_errors
 from diagcps.host.components import read_components

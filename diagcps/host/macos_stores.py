@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from diagcps.catalogue import AuthorityCatalogue
+from diagcps.catalogue_parts import AuthorityCatalogue
 from diagcps.facts import FileState
 from diagcps.host.commands import Run
 from diagcps.host.common import certificates_in

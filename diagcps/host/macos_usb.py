@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from diagcps.catalogue import ReaderCatalogue
+from diagcps.catalogue_parts import ReaderCatalogue
 from diagcps.facts import UsbReader, UsbReaders
 from diagcps.host.commands import Run
 from diagcps.host.plists import parse_plist, text

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from diagcps.catalogue import AuthorityCatalogue
+from diagcps.catalogue_parts import AuthorityCatalogue
 from diagcps.facts import FileState, StoredCertificate
 from diagcps.host.common import certificates_of_folder
 from diagcps.host.files import state_of

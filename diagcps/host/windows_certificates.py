@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
-from diagcps.catalogue import AuthorityCatalogue
+from diagcps.catalogue_parts import AuthorityCatalogue
 from diagcps.facts import StoredCertificate
 from diagcps.host.stores import coffre, held_in
 from diagcps.host.windows_crypto import InStore, Owner, opened, state_of_store

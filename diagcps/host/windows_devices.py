@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from diagcps.catalogue import ReaderCatalogue
+from diagcps.catalogue_parts import ReaderCatalogue
 from diagcps.facts import UsbReader, UsbReaders
 from diagcps.host.common import library, printable
 from diagcps.host.windows_api import function

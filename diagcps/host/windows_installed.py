@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from diagcps.card import binary
-from diagcps.catalogue import CryptolibCatalogue, ExpectedFile, OtherFile, Part
+from diagcps.catalogue import Part
+from diagcps.catalogue_parts import CryptolibCatalogue, ExpectedFile, OtherFile
 from diagcps.facts import FileState
 from diagcps.host.components import dictionary_version
 from diagcps.host.files import beginning, changed, md5_of, state_of

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from diagcps import browsing, workstation
-from diagcps.catalogue import Catalogue, CryptolibCatalogue
+from diagcps.catalogue import Catalogue
+from diagcps.catalogue_parts import CryptolibCatalogue
 from diagcps.host.browsers_windows import firefox_places, read_browsers
 from diagcps.host.firefox import read_profiles
 from diagcps.host.galss import read_galss

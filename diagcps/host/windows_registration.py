@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from diagcps.catalogue import CryptolibCatalogue
+from diagcps.catalogue_parts import CryptolibCatalogue
 from diagcps.facts import FileState
 from diagcps.host.common import printable
 from diagcps.host.files import state_of

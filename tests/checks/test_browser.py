@@ -34,7 +34,8 @@ from diagcps.browsing import (
     Sandbox,
     SecurityModule,
 )
-from diagcps.catalogue import Catalogue, KnownPorts, PortCatalogue
+from diagcps.catalogue import Catalogue
+from diagcps.catalogue_parts import KnownPorts, PortCatalogue
 from diagcps.check import Check, Facts, Judge, MissingFact, NotApplicable
 from diagcps.facts import FileState, Moment, System
 from diagcps.model import Finding, Level, Platform

@@ -26,7 +26,8 @@ from checks.reader import (
     judge_system_driver,
 )
 from diagcps.card.atr import CardKind
-from diagcps.catalogue import Catalogue, KnownReader, ReaderCatalogue, ReaderKind
+from diagcps.catalogue import Catalogue, ReaderKind
+from diagcps.catalogue_parts import KnownReader, ReaderCatalogue
 from diagcps.check import Check, Facts, MissingFact, NotApplicable
 from diagcps.facts import FileState, Pcsc, PcscClients, Slot, SlotState, UsbReader, UsbReaders
 from diagcps.model import Evidence, Level

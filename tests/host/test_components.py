@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagcps.catalogue import Checksum, CryptolibCatalogue, ExpectedFile, OtherFile, Part
+from diagcps.catalogue import Part
+from diagcps.catalogue_parts import Checksum, CryptolibCatalogue, ExpectedFile, OtherFile
 from diagcps.facts import FileState
 from diagcps.host.components import dictionary_version, program_version, read_components
 from diagcps.model import Platform

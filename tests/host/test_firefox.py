@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagcps.browsing import Extension, FirefoxProfile, FirefoxProfiles, Sandbox, SecurityModule
-from diagcps.catalogue import KnownAuthority
+from diagcps.catalogue_parts import KnownAuthority
 from diagcps.facts import FileState
 from diagcps.host.firefox import (
     Place,

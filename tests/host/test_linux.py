@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from diagcps.catalogue import KnownReader, ReaderCatalogue, ReaderKind
+from diagcps.catalogue import ReaderKind
+from diagcps.catalogue_parts import KnownReader, ReaderCatalogue
 from diagcps.facts import SessionKind
 from diagcps.host import this_host
 from diagcps.host.linux import LinuxHost

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from diagcps import browsing, workstation
-from diagcps.catalogue import AuthorityCatalogue, KnownAuthority
+from diagcps.catalogue_parts import AuthorityCatalogue, KnownAuthority
 from diagcps.facts import FileState
 from diagcps.host.base import Installed
 from diagcps.host.linux_installed import read_settings

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagcps.catalogue import Checksum, CryptolibCatalogue
+from diagcps.catalogue_parts import Checksum, CryptolibCatalogue
 from diagcps.host import commands
 from diagcps.host.linux_packages import ask_rpm, parse_rpm, parse_status, read_products
 from diagcps.model import Platform, ProbeTimeout, ProbeUnavailable

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagcps.catalogue import AuthorityCatalogue, KnownAuthority
+from diagcps.catalogue_parts import AuthorityCatalogue, KnownAuthority
 from diagcps.facts import FileState
 from diagcps.host.macos_cards import parse_reader_conf, parse_tokens
 from diagcps.host.macos_stores import read_authority_stores

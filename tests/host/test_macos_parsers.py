@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagcps.catalogue import KnownReader, ReaderCatalogue, ReaderKind
+from diagcps.catalogue import ReaderKind
+from diagcps.catalogue_parts import KnownReader, ReaderCatalogue
 from diagcps.facts import ServiceState, SessionKind, UsbReader
 from diagcps.host import macos_usb
 from diagcps.host.macos import MacHost

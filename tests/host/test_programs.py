@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagcps.catalogue import Catalogue, KnownProgram, ProcessNames
+from diagcps.catalogue import Catalogue
+from diagcps.catalogue_parts import KnownProgram, ProcessNames
 from diagcps.facts import PcscClients, ProgramKind, RunningProgram, RunningPrograms
 from diagcps.host.base import Host
 from diagcps.host.linux import LinuxHost

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagcps.catalogue import Checksum, ExpectedFile, OtherFile, Part
+from diagcps.catalogue import Part
+from diagcps.catalogue_parts import Checksum, ExpectedFile, OtherFile
 from diagcps.facts import FileState
 from diagcps.host.windows_installed import (
     install_date,

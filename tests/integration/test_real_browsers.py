@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from checks.browser import judge_extension
 from diagcps.browsing import BrowserKind, FirefoxProfile, FirefoxProfiles, How, PageBrowser
-from diagcps.catalogue import Catalogue, KnownAuthority
+from diagcps.catalogue import Catalogue
+from diagcps.catalogue_parts import KnownAuthority
 from diagcps.facts import FileState
 from diagcps.host.browsers_linux import firefox_places, read_browsers
 from diagcps.host.firefox import read_profiles

@@ -1,0 +1,248 @@
+"""The types of what the catalogue holds: one for each table of `data/*.toml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from diagcps.browsing import BrowserKind
+from diagcps.catalogue import Part, ReaderKind, When
+from diagcps.facts import ProgramKind
+from diagcps.model import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksum:
+    """The published checksum of a file in one version of the Cryptolib."""
+
+    version: str
+    md5: str
+    file_version: str = ""
+    """The file's own version then; empty when it has none, or none was published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedFile:
+    """A file or folder that the Cryptolib's installer lays down."""
+
+    platform: Platform
+    name: str
+    folder: str
+    """With variables as the system writes them: %SystemRoot%, %ALLUSERSPROFILE%, or absolute."""
+    part: Part
+    architecture: str = ""
+    """The kind of program it is for, where there are two: x86_64 or x86."""
+    needed: bool = True
+    """Signing in with the card does not work without it."""
+    checksums: tuple[Checksum, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherFile:
+    """A file or folder that another installer brings, or that an older generation left."""
+
+    platform: Platform
+    name: str
+    folder: str
+    of: str = ""
+    """The software that brings it, or what it belonged to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """A defect of the Cryptolib, and the version that mended it."""
+
+    platform: Platform
+    version: str
+    bug: str
+    when: When
+    text: str
+    """The key of its words (`value.defect`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest version that was seen in the field."""
+
+    platform: Platform
+    version: str
+    seen: str
+    """The day, ISO 8601."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductCode:
+    """The MSI product code of a version of the Cryptolib."""
+
+    version: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportedSystem:
+    """A system that the Cryptolib's release notes name."""
+
+    platform: Platform
+    distribution: str
+    """Of os-release(5) for Linux; « workstation » or « server » for Windows; empty for macOS."""
+    versions: tuple[str, ...]
+    """Beginnings of the system's version: « 10.0. », « 14 », « 9 »."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CryptolibCatalogue:
+    """The Cryptolib CPS as its publisher describes it."""
+
+    date: str
+    source: str
+    least_for_cps4: str
+    least_safe: str
+    """Older ones have a flaw that the ANSSI reported."""
+    dictionary: str
+    """The newest version of DICO-FR.GIP."""
+    extension: str
+    """The id of the Firefox extension."""
+    old_extensions: tuple[str, ...]
+    newest: tuple[Newest, ...] = ()
+    product_codes: tuple[ProductCode, ...] = ()
+    files: tuple[ExpectedFile, ...] = ()
+    copies: tuple[OtherFile, ...] = ()
+    leftovers: tuple[OtherFile, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    systems: tuple[SupportedSystem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAuthority:
+    """An authority of the cards, of today or of before."""
+
+    name: str
+    sha1: str
+    """Upper-case hexadecimal."""
+    old: bool = False
+    """Of a generation before: its presence is abnormal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityCatalogue:
+    """The authorities of IGC-Santé, and those that came before it."""
+
+    date: str
+    source: str
+    authorities: tuple[KnownAuthority, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownReader:
+    """A reader by its number on USB."""
+
+    vendor_id: str
+    """Four hexadecimal digits, lower case."""
+    product_id: str
+    name: str
+    kind: ReaderKind
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderCatalogue:
+    """Readers that are met in the field."""
+
+    date: str
+    source: str
+    readers: tuple[KnownReader, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessNames:
+    """How each system names the processes of a program, without « .exe »; one that ends with « * »
+    is a beginning."""
+
+    any: tuple[str, ...] = ()
+    """On every system."""
+    linux: tuple[str, ...] = ()
+    macos: tuple[str, ...] = ()
+    windows: tuple[str, ...] = ()
+
+    def on(self, platform: Platform) -> tuple[str, ...]:
+        """The names on that system."""
+        match platform:
+            case Platform.LINUX:
+                return (*self.any, *self.linux)
+            case Platform.MACOS:
+                return (*self.any, *self.macos)
+            case Platform.WINDOWS:
+                return (*self.any, *self.windows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownProgram:
+    """A program by the names of its processes."""
+
+    name: str
+    """As people call it."""
+    kind: ProgramKind
+    processes: ProcessNames
+    helping: ProcessNames = ProcessNames()
+    """Those among them that exist only while somebody else looks at this screen."""
+    source: str
+    """Names of the catalogue's sources."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSource:
+    """A source that entries refer to by a word."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramCatalogue:
+    """Programs that matter to the card, or to an act with its code."""
+
+    date: str
+    source: str
+    sources: tuple[NamedSource, ...] = ()
+    programs: tuple[KnownProgram, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPorts:
+    """The local ports on which a program of the catalogue listens."""
+
+    program: str
+    """Its name there."""
+    ports: tuple[int, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortCatalogue:
+    """Which program listens where."""
+
+    date: str
+    source: str
+    programs: tuple[KnownPorts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownBrowser:
+    """What is known of a family of browsers."""
+
+    kind: BrowserKind
+    least: int
+    """The lowest major version for which a source says that it works with the Cryptolib; 0: none
+    says."""
+    asks_local_access: int
+    """From this major version on, a page must ask to speak to this machine; 0: it never must."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserCatalogue:
+    """The families of browsers."""
+
+    date: str
+    source: str
+    browsers: tuple[KnownBrowser, ...] = ()
