@@ -45,6 +45,8 @@ CHECK_FAILED = CauseId("check.failed")
 _SATISFIED = frozenset({Outcome.PASS, Outcome.WARN, Outcome.NOT_APPLICABLE})
 _PROBES_AT_ONCE = 16
 _BUSY_AT_ONCE = 2
+_BUSY_AFTER_S, _FIRST_TOLD_S = 0.02, 0.005
+"""The page shows a first result before a processor is kept busy, and before the others are made."""
 
 
 @dataclass(kw_only=True)
@@ -164,6 +166,7 @@ class Runner:
         graph.prepare()
         waiting, busy = asyncio.Semaphore(_PROBES_AT_ONCE), asyncio.Semaphore(_BUSY_AT_ONCE)
         reading: dict[asyncio.Task[None], type] = {}
+        settled = 0
         try:
             while graph.is_active():
                 ready = graph.get_ready()
@@ -175,6 +178,9 @@ class Runner:
                     else:
                         self._settle(by_id[node])
                         graph.done(node)
+                        settled += 1
+                        if settled == 1:
+                            await asyncio.sleep(_FIRST_TOLD_S)
                 # What has just settled may have freed more: only then is a fact waited for.
                 if not ready:
                     done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
@@ -206,6 +212,8 @@ class Runner:
             reason = Reason.UNAVAILABLE if probe is None else Reason.UNSUPPORTED
             self.facts[kind] = ProbeFailure(reason=reason)
             return
+        if probe.busy:
+            await asyncio.sleep(_BUSY_AFTER_S)
         async with gate:
             self.facts[kind] = await self._ask(probe)
 

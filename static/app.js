@@ -96,8 +96,10 @@ const on = {
     }
     keeping(() => main.replaceChildren(content));
   },
-  started({ check }) {
-    document.getElementById(`check-${check}`)?.setAttribute("aria-busy", "true");
+  started({ checks }) {
+    for (const check of checks) {
+      document.getElementById(`check-${check}`)?.setAttribute("aria-busy", "true");
+    }
   },
   settled({ check, html, say: sentence }) {
     const line = document.getElementById(`check-${check}`);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -34,11 +35,11 @@ _RECEIPTS = "var/db/receipts"
 _MOST_RECEIPTS = 4096
 _RECEIPT = ".plist"
 _CRYPTOLIB = "fr.asipsante.pkg.cryptolibcps"
-_FORMER = ("fr.asipsante.cryptolibcps", "org.asipsante.cryptolibcps")
-"""Its identifiers before: a later package takes over the files, and may leave their receipts."""
+_OF_CRYPTOLIB = (_CRYPTOLIB, "fr.asipsante.cryptolibcps", "org.asipsante.cryptolibcps")
+"""Its identifiers, today's first, then those before: a later package takes over the files, and may
+leave the receipts of others behind."""
 _KINDS = {
-    _CRYPTOLIB: ProductKind.CRYPTOLIB,
-    **dict.fromkeys(_FORMER, ProductKind.CRYPTOLIB),
+    **dict.fromkeys(_OF_CRYPTOLIB, ProductKind.CRYPTOLIB),
     "com.gipcps.apicps": ProductKind.OLD,
     "com.gipcps.cryptolib": ProductKind.OLD,
     "com.gipcps.tokend": ProductKind.OLD,
@@ -65,21 +66,29 @@ _PROGRAMS = ("Contents/MacOS", ".")
 
 
 def read_products(root: Path) -> Products:
-    """The packages of the card that the installer keeps receipts of.
+    """The packages of the card that the installer keeps receipts of; of the Cryptolib's the one
+    that was installed last alone.
 
     Raises ProbeDenied, ProbeUnavailable when the receipts cannot be listed.
     """
     folder = root / _RECEIPTS
     with as_probe_errors():
         names = sorted(entry.name for entry in islice(folder.iterdir(), _MOST_RECEIPTS))
-    receipts = {n.removesuffix(_RECEIPT).lower(): n for n in names if n.endswith(_RECEIPT)}
-    if _CRYPTOLIB in receipts:
-        receipts = {name: file for name, file in receipts.items() if name not in _FORMER}
-    found = (_product(folder / file) for file in receipts.values())
+    found = [_product(folder / name) for name in names if name.endswith(_RECEIPT)]
+    products = [product for product in found if product is not None]
+    cryptolibs = [each for each in products if each.kind is ProductKind.CRYPTOLIB]
+    last = max(cryptolibs, key=_order, default=None)
     return Products(
-        products=tuple(product for product in found if product is not None),
+        products=tuple(p for p in products if p.kind is not ProductKind.CRYPTOLIB or p is last),
         source=f"/{_RECEIPTS}",
     )
+
+
+def _order(cryptolib: Product) -> tuple[bool, datetime, int]:
+    """Today's package after all others; of these the one that was installed later."""
+    name = cryptolib.name.lower()
+    place = _OF_CRYPTOLIB.index(name) if name in _OF_CRYPTOLIB else len(_OF_CRYPTOLIB)
+    return place == 0, cryptolib.installed or datetime.min.replace(tzinfo=UTC), -place
 
 
 def kind_of(identifier: str) -> ProductKind | None:

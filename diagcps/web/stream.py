@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +33,13 @@ from diagcps.web.sessions import Session
 if TYPE_CHECKING:
     from diagcps.web.acts import ActView
 
+Told = Heartbeat | ActChanged | list[Started] | Settled | Snapshot | Judged | Finished
+"""What one message tells: an event, or that several checks have begun."""
+
 MOST_STREAMS = 4
 """Browsers open six connections to one host: two are left for the pages themselves."""
 HEARTBEAT_S = 15.0
+_TOGETHER_S = 0.002
 
 
 def frame(name: str, data: object, *, number: int | None = None) -> bytes:
@@ -88,7 +92,8 @@ async def _messages(
             if events := log.since(after):
                 after = events[-1][0]
                 page = _view_now(agent, session)
-                yield b"".join(_message(*event, page, session, renderer) for event in events)
+                told = _together(events)
+                yield b"".join(_message(*event, page, session, renderer) for event in told)
                 if any(isinstance(event, (ActChanged, Snapshot)) for _, event in events):
                     yield frame("act", act_panel(agent, session, renderer))
                 continue
@@ -100,6 +105,9 @@ async def _messages(
             )
             if not done:
                 yield frame("heartbeat", {})
+            else:
+                # What comes at once is told at once: the browser draws the page between two.
+                await asyncio.sleep(_TOGETHER_S)
         yield frame("end", {"why": "taken-over" if session.replaced else "ended"})
     finally:
         ending.cancel()
@@ -128,15 +136,32 @@ def _view_now(agent: Agent, session: Session) -> Callable[[], PageView]:
     return functools.cache(lambda: view(agent.examination, session.language))
 
 
+def _together(events: Iterable[tuple[int, Event]]) -> Iterator[tuple[int, Told]]:
+    """The events, those that only begin a check as one: there are dozens when a run begins."""
+    begun: list[Started] = []
+    last = 0
+    for number, event in events:
+        if isinstance(event, Started):
+            begun.append(event)
+            last = number
+            continue
+        if begun:
+            yield last, begun
+            begun = []
+        yield number, event
+    if begun:
+        yield last, begun
+
+
 def _message(
-    number: int, event: Event, view_now: Callable[[], PageView], session: Session,
+    number: int, event: Told, view_now: Callable[[], PageView], session: Session,
     renderer: Renderer,
 ) -> bytes:  # fmt: skip
     match event:
         case Heartbeat() | ActChanged():
             return frame("heartbeat", {})
-        case Started():
-            return frame("started", {"check": event.check}, number=number)
+        case list():
+            return frame("started", {"checks": [each.check for each in event]}, number=number)
         case Settled():
             page = view_now()
             return frame("settled", _settled(page, event, renderer), number=number)
