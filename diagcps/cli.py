@@ -118,7 +118,7 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
         subject = _replayed(saved, found, catalogue)
     else:
         subject = _real(options, found, catalogue)
-    sources = subject.sources
+    sources = {**subject.sources, **_named_browser(options, subject)}
     limit = getattr(options, "timeout", None)
     if limit is not None:
         sources = {
@@ -138,6 +138,19 @@ def _examination(options: argparse.Namespace, named: Sequence[str] | None = None
         visitor=subject.visitor,
         contacts=catalogue.contacts,
     )
+
+
+def _named_browser(options: argparse.Namespace, subject: _Subject) -> Mapping[type, Probe[Any]]:
+    """The browser that the person named, in the place of that of a saved or simulated workstation;
+    on this one the page may know more of it."""
+    from diagcps import probes
+    from diagcps.browsing import BrowserKind, How, PageBrowser
+
+    named = getattr(options, "browser", None)
+    if named is None or subject.live:
+        return {}
+    browser = PageBrowser(kind=BrowserKind(named), version="", how=How.NAMED)
+    return {PageBrowser: probes.saved_probes({PageBrowser: browser})[0]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +182,8 @@ def _simulated(name: str, found: Registry) -> _Subject:
 def _replayed(path: Path, found: Registry, catalogue: CatalogueFiles) -> _Subject:
     from diagcps import probes, replay, snapshot
 
-    saved = snapshot.load(snapshot.read_file(path), (*probes.KINDS, *found.probes))
+    kinds = probes.saved_kinds(found.probes)
+    saved = snapshot.load(snapshot.read_file(path), kinds)
     # What this tool lacks now stands beside what was missing on the saved workstation.
     known = probes.with_problems(saved.facts, found.problems)
     return _Subject(
@@ -333,11 +347,11 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _snapshot(options: argparse.Namespace) -> int:
     from diagcps import loops, snapshot
-    from diagcps.probes import KINDS
+    from diagcps.probes import saved_kinds
 
     examination = _examination(options)
     runner = examination.runner
-    kinds = dict.fromkeys((*KINDS, *(fact for c in examination.checks for fact in c.uses)))
+    kinds = saved_kinds(fact for check in examination.checks for fact in check.uses)
     loops.run(runner.read(kinds))
     facts = {kind: runner.facts[kind] for kind in kinds}
     saved = snapshot.Snapshot(facts=facts, simulated=examination.simulated)

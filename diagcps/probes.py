@@ -279,6 +279,11 @@ KINDS: tuple[type, ...] = (*(each.gives for each in BUILT_IN if each is not CATA
 """The facts of a workstation, as they are saved."""
 
 
+def saved_kinds(also: Iterable[type]) -> tuple[type, ...]:
+    """The facts of a snapshot: the built-in ones and those of plug-ins, but never the catalogue."""
+    return tuple(kind for kind in dict.fromkeys((*KINDS, *also)) if kind is not Catalogue)
+
+
 def tool_probe(problems: Iterable[LoadProblem], files: CatalogueFiles) -> Probe[Tool]:
     """The probe of this tool's own state: what could not be loaded, here and behind the seams."""
 

@@ -36,7 +36,7 @@ _FOLDER = Path(__file__).parent / "scenarios"
 _BASE = "_base"
 _CSP = "ASIP Sante Cryptographic Provider"
 
-LATER = ("offline", "proxy-auth", "tls-intercepted", "clock-wrong", "extension-missing")
+LATER = ("offline", "proxy-auth", "tls-intercepted", "clock-wrong")
 """Scenarios that need a part of the tool which is not built yet."""
 
 

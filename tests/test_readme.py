@@ -121,6 +121,11 @@ RUNS: tuple[tuple[str, str, set[int]], ...] = (
     ("diagcps check --scenario NAME", "check --scenario no-reader", {NOT_READY}),
     ("diagcps check --scenario NAME", "check --scenario tool-incomplete", {CANNOT_TELL}),
     (
+        "diagcps check --browser firefox",
+        "check --scenario no-reader --browser firefox",
+        {NOT_READY},
+    ),
+    (
         "diagcps check --pkcs11-module PATH",
         "check --only middleware.present --pkcs11-module {new}",
         {NOT_READY},

@@ -38,6 +38,7 @@ TABLE: dict[str, tuple[str | None, str, int]] = {
     "directory-damaged": ("card.unreadable", *NOT_READY),
     "expired": ("certificate.expired", *NOT_READY),
     "expires-soon": ("certificate.expires-soon", *WARNINGS),
+    "extension-missing": ("browser.extension-missing", *NOT_READY),
     "foreign-authority": ("certificate.untrusted", *NOT_READY),
     "healthy-cps3": ("middleware.no-pss", *READY),
     "healthy-cps4": (None, *READY),
