@@ -114,14 +114,16 @@ def _time(profile: FirefoxProfile) -> float:
 def own(facts: Facts) -> FirefoxProfile:
     """The person's profile.
 
-    Raises NotApplicable where nobody uses Firefox, MissingFact where that cannot be told: a list
-    or the profile that Firefox opens cannot be read.
+    Raises NotApplicable where nobody uses Firefox, MissingFact where the person signs in with it
+    and a list or the profile that it opens cannot be read.
     """
-    profiles = facts[FirefoxProfiles]
+    profiles = facts.get(FirefoxProfiles)
+    if isinstance(profiles, ProbeFailure):
+        raise _unread(facts, profiles)
     found = read(profiles)
     unread = [each for each in profiles.profiles if each.state is FileState.UNREADABLE]
     if any(each.default for each in unread) and not any(each.default for each in found):
-        raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
+        raise _unread(facts, ProbeFailure(reason=Reason.UNAVAILABLE))
     if not found:
         # What was never opened has nothing yet: Firefox makes a profile when it starts.
         raise NotApplicable
@@ -130,6 +132,11 @@ def own(facts: Facts) -> FirefoxProfile:
     if not is_in_use(found[0], facts[Moment].at) or not is_installed(facts):
         raise NotApplicable
     return found[0]
+
+
+def _unread(facts: Facts, why: ProbeFailure) -> MissingFact | NotApplicable:
+    """What cannot be read of a browser in which nobody is known to sign in is nobody's trouble."""
+    return MissingFact(why) if signs_in_with(facts, BrowserKind.FIREFOX) else NotApplicable()
 
 
 def is_installed(facts: Facts) -> bool:

@@ -132,7 +132,7 @@ def is_too_old(facts: Facts) -> bool | None:
     told. Raises NotApplicable without a Cryptolib.
     """
     product, slots = cryptolib(facts), known(facts, Pcsc)
-    if slots is None or not is_cps4(best(slots.slots)) or _is_shown(facts):
+    if slots is None or not is_cps4(best(slots.slots)) or is_shown(facts):
         return False
     have = version_of(product.version)
     least = version_of(facts[Catalogue].cryptolib.least_for_cps4)
@@ -231,7 +231,7 @@ def works(facts: Facts) -> bool | None:
             broken = (LibraryState.LOAD_FAILED, LibraryState.CRASHED)
             if library is not None and library.state in broken:
                 return False
-            return True if _is_shown(facts) else None
+            return True if is_shown(facts) else None
         case None:
             return None
 
@@ -251,7 +251,7 @@ def has_token(mac: MacCards) -> bool:
     return any(CTK_TOKEN.lower() in token.lower() for token in mac.tokens)
 
 
-def _is_shown(facts: Facts) -> bool:
+def is_shown(facts: Facts) -> bool:
     """The library shows the card that would serve."""
     card, library = card_of(facts), known(facts, Library)
     return card is not None and library is not None and bool(tokens_of(card, library))

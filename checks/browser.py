@@ -76,11 +76,15 @@ _OF_LOOPBACK = (
 def judge_supported(facts: Facts) -> Iterator[Finding | Evidence]:
     """There is a browser that can use the card, and the person's is recent enough."""
     yield from whose(facts)
-    browsers, page = facts[Browsers], facts.get(PageBrowser)
-    for browser in browsers.browsers:
+    page = facts.get(PageBrowser)
+    # Whoever is shown the page, or has a profile, has a browser, whatever no list says.
+    is_there = isinstance(page, PageBrowser) or _has_profile(facts)
+    browsers = facts.get(Browsers) if is_there else facts[Browsers]
+    installed = browsers.browsers if isinstance(browsers, Browsers) else ()
+    for browser in installed:
         named = f"{browser.name} {browser.version}".strip()
         yield Evidence(key="browser", value=named, source=browser.source)
-    kinds = {browser.kind for browser in browsers.browsers}
+    kinds = {browser.kind for browser in installed}
     if isinstance(page, PageBrowser):
         yield _signing_in(page)
         kinds.add(page.kind)

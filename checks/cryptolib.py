@@ -45,7 +45,9 @@ from ._installed import (
     architecture_of,
     cryptolib,
     is_cps4,
+    is_shown,
     is_too_old,
+    is_without_library,
     known,
     level_of_library,
     listed,
@@ -72,7 +74,7 @@ _CPS4_T0 = bytes.fromhex("3BDC18FF")
 
 def judge_knows_card(facts: Facts) -> Iterator[Finding | Evidence]:
     """The Cryptolib is not of the time before the card."""
-    if not is_cps4(best(facts[Pcsc].slots)):
+    if not is_cps4(best(facts[Pcsc].slots)) or _is_known_anyway(facts):
         raise NotApplicable
     too_old, product = is_too_old(facts), cryptolib(facts)
     least = facts[Catalogue].cryptolib
@@ -82,6 +84,12 @@ def judge_knows_card(facts: Facts) -> Iterator[Finding | Evidence]:
         raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
     if too_old:
         yield Finding(cause=_TOO_OLD, level=level_of_library(facts))
+
+
+def _is_known_anyway(facts: Facts) -> bool:
+    """The system does not list its software, and the card is seen to be known."""
+    is_seen = is_shown(facts) or is_without_library(facts)
+    return known(facts, Products) is None and is_seen
 
 
 def judge_version(facts: Facts) -> Iterator[Finding | Evidence]:

@@ -6,7 +6,7 @@ nor does one that lacks while the card is seen to come to that browser.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from diagcps.api import (
@@ -76,7 +76,7 @@ _Lack = tuple[Evidence, bool]
 
 def judge_complete(facts: Facts) -> Iterator[Finding | Evidence]:
     """All that is needed of the installation is there, undamaged and registered."""
-    if not _is_installed(facts):
+    if not _is_installed(facts) or (known(facts, Components) is None and works(facts)):
         raise NotApplicable
     for file, same_version in _differing(facts):
         if not same_version:  # another installer may have brought its own
@@ -164,12 +164,15 @@ def _unregistered(facts: Facts) -> Iterator[_Lack]:
     views = _views(facts)
     own = [each for each in registration.providers if not views or each.view in views]
     bites = _is_on_the_way(Part.CSP, facts)
-    if not own:
+    # One for the other kind of programs alone is the matter of `middleware.architecture` too.
+    for_others = _is_for_others(_kinds(_there(facts, Part.CSP)), _browser_kinds(facts))
+    if not own and not for_others:
         source = " ".join(f"({view}-bit)" for view in views)
         yield Evidence(key="unregistered", value=_PROVIDER, source=source or "registry"), bites
     for each in own:
         if each.state is FileState.ABSENT:
-            yield Evidence(key="missing-file", value=each.image, source=_PROVIDER), bites
+            said = Evidence(key="missing-file", value=each.image, source=_PROVIDER)
+            yield said, bites and not for_others
 
 
 def _views(facts: Facts) -> tuple[str, ...]:
@@ -207,21 +210,42 @@ def _matches(atr: bytes, entry: bytes, mask: bytes) -> bool:
 
 def judge_architecture(facts: Facts) -> Iterator[Finding | Evidence]:
     """What the browser loads is there for its own kind of program."""
-    taken, kinds, browser = way(facts), set[str](), _browser_kinds(facts)
-    for file, places in _files(facts):
-        if taken is None or file.part is not _LIBRARIES.get(taken):
-            continue
-        for place in (place for place in places if place.state is FileState.PRESENT):
-            named = place.architectures or (file.architecture,)
-            yield Evidence(key="architectures", value=", ".join(named), source=file.name)
-            kinds |= {architecture_of(name) for name in named if name}
+    if known(facts, Components) is None:
+        raise NotApplicable
+    taken, browser = way(facts), _browser_kinds(facts)
+    part = _LIBRARIES.get(taken) if taken is not None else None
+    there = tuple(_there(facts, part)) if part is not None else ()
+    for file, named in there:
+        yield Evidence(key="architectures", value=", ".join(named), source=file.name)
     for kind in sorted(browser):
         yield Evidence(key="browser-architecture", value=kind, source="browser")
-    # For other processors nothing is published, and nobody says what comes of it.
-    if not kinds or not browser or not browser <= _KINDS:
+    is_for_others = _is_for_others(_kinds(there), browser)
+    if is_for_others is None:
         raise NotApplicable
-    if not kinds & browser:
+    if is_for_others:
         yield Finding(cause=_WRONG_ARCH)
+
+
+def _there(facts: Facts, part: Part) -> Iterator[tuple[ExpectedFile, tuple[str, ...]]]:
+    """The files of that part that are there, and for which kinds of program each is."""
+    for file, places in _files(facts):
+        for place in places:
+            if file.part is part and place.state is FileState.PRESENT:
+                yield file, place.architectures or (file.architecture,)
+
+
+def _kinds(files: Iterable[tuple[ExpectedFile, tuple[str, ...]]]) -> set[str]:
+    return {architecture_of(name) for _, named in files for name in named if name}
+
+
+def _is_for_others(kinds: set[str], browser: set[str]) -> bool | None:
+    """No library is for the browser's kind of program; None where that is not known.
+
+    For other processors nothing is published, and nobody says what comes of it.
+    """
+    if not kinds or not browser or not browser <= _KINDS:
+        return None
+    return not kinds & browser
 
 
 def _browser_kinds(facts: Facts) -> set[str]:

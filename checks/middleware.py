@@ -199,7 +199,8 @@ def judge_agrees(facts: Facts) -> Iterator[Finding | Evidence]:
     card = _card(facts)
     tokens = tokens_of(card, _library(facts))
     first = of_card(card, facts[AuthenticationCertificates].cards)
-    rest = of_card(card, facts[OtherCertificates].cards)
+    others = known(facts, OtherCertificates)
+    rest = of_card(card, others.cards) if others is not None else None
     if not tokens or any(token.code for token in tokens) or first is None:
         raise NotApplicable
     shown = {each.value for token in tokens for each in token.certificates}
@@ -208,7 +209,9 @@ def judge_agrees(facts: Facts) -> Iterator[Finding | Evidence]:
     yield Evidence(key="certificates-shown", value=len(shown), source="C_FindObjects")
     yield Evidence(key="certificates-held", value=len(held), source="card")
     yield Evidence(key="certificates-same", value=len(shown & held), source="SHA-256")
-    is_whole = first.reading is Reading.READ and (rest is None or rest.reading is Reading.READ)
+    is_whole = others is not None and all(
+        step is None or step.reading is Reading.READ for step in (first, rest)
+    )
     # More than the card's own is no evidence: the library also lists what it cannot read.
     if not (held if is_whole else needed) <= shown:
         yield Finding(cause=_CACHE, level=level_of_library(facts))

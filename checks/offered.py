@@ -45,6 +45,7 @@ from ._installed import (
     has_token,
     in_store,
     is_of_the_authority,
+    is_shown,
     known,
     of_a_person,
     offered,
@@ -92,7 +93,8 @@ def judge_propagated(facts: Facts) -> Iterator[Finding | Evidence]:
     yield from of_a_person(facts)
     own, through_store = certificate(facts), way(facts) is Way.STORE
     store = facts[PersonCertificates] if through_store else known(facts, PersonCertificates)
-    if own is None or store is None or not is_of_the_authority(own):
+    # Of a card that the library does not show there is nothing to offer, and another check says so.
+    if own is None or store is None or not is_of_the_authority(own) or not is_shown(facts):
         raise NotApplicable
     found = in_store(own, store)
     yield Evidence(key="certificates-offered", value=len(store.certificates), source=store.source)

@@ -19,6 +19,8 @@ from diagcps.api import (
     ProbeFailure,
     Reason,
     ServiceState,
+    Session,
+    SessionKind,
     System,
     UsbReaders,
     describe,
@@ -61,9 +63,28 @@ def _cause(answer: Pcsc, service: PcscService | ProbeFailure, facts: Facts) -> C
             return _DENIED
         if service.state is ServiceState.ABSENT:
             return _ABSENT
+    if _is_refused_by_polkit(answer, service, facts):
+        return _DENIED
     if answer.error in _AWAY:
         return None if _sleeps_without_reader(service, facts) else _STOPPED
     return _SILENT
+
+
+def _is_refused_by_polkit(answer: Pcsc, service: PcscService | ProbeFailure, facts: Facts) -> bool:
+    """polkit refuses whoever is not at the machine itself, and pcscd then ends their connection.
+
+    From 1.9.9 on pcsc-lite has an error of its own for it (commit 68f629ff).
+    """
+    hung_up = (PcscCode.SCARD_F_COMM_ERROR, "SCardEstablishContext")
+    if (answer.error, answer.call) != hung_up or facts[System].platform is not Platform.LINUX:
+        return False
+    session = facts.get(Session)
+    return (
+        isinstance(service, PcscService)
+        and service.state in (ServiceState.RUNNING, ServiceState.ON_DEMAND)
+        and isinstance(session, Session)
+        and session.kind is not SessionKind.LOCAL
+    )
 
 
 def _sleeps_without_reader(service: PcscService | ProbeFailure, facts: Facts) -> bool:
@@ -85,7 +106,7 @@ SERVICE = Check(
     id=CheckId("pcsc.service"),
     area=Area.PCSC,
     judge=judge_service,
-    uses=(System, PcscService, Pcsc, UsbReaders),
+    uses=(System, Session, PcscService, Pcsc, UsbReaders),
     needs=(CheckId("session.location"),),
     causes=(_STOPPED, _DENIED, _SILENT, _ABSENT),
 )

@@ -181,14 +181,18 @@ def judge_system_driver(facts: Facts) -> Iterator[Finding | Evidence]:
     A card that is read proves that none is. One mute card rather proves that this card is mute, and
     the driver is only what to think of next; two cards mute in one reader are no chance.
     """
-    slots, mac = facts[Pcsc].slots, facts[MacCards]
+    slots = facts[Pcsc].slots
     slot = best(slots)
     yield from seen(slots)
+    is_troubled = slot is not None and slot.state in (SlotState.MUTE, SlotState.HELD)
+    if known(facts, MacCards) is None and not is_troubled:
+        return
+    mac = facts[MacCards]
     yield from _emulations(mac)
     yield Evidence(
         key="ccid-driver", value="free" if mac.own_driver else "system", source=mac.source
     )
-    if slot is None or slot.state not in (SlotState.MUTE, SlotState.HELD):
+    if slot is None or not is_troubled:
         return
     has_real_reader = any(not _is_pss(facts, reader) for reader, _ in _on_usb(facts))
     if mac.emulation and has_real_reader:

@@ -99,7 +99,8 @@ def judge_provider(facts: Facts) -> Iterator[Finding | Evidence]:
     """Windows can ask the provider of the card's certificate for its key."""
     yield from of_a_person(facts)
     through_store = way(facts) is Way.STORE
-    store = facts[PersonCertificates] if through_store else known(facts, PersonCertificates)
+    # That the store cannot be read, the check of what it offers says.
+    store = known(facts, PersonCertificates)
     own = certificate(facts)
     found = in_store(own, store) if own is not None and store is not None else None
     asked = (found,) if found is not None else store.certificates if store is not None else ()

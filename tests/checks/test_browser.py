@@ -519,7 +519,6 @@ def test_the_systems_own_account_has_no_browser_to_judge(judge: Judge) -> None:
 @pytest.mark.parametrize(
     ("judge", "kind"),
     [
-        (judge_supported, Browsers),
         (judge_extension, FirefoxProfiles),
         (judge_extension, Catalogue),
         (judge_profiles, Moment),
@@ -532,6 +531,23 @@ def test_a_fact_that_could_not_be_read_is_unknown(judge: Judge, kind: type) -> N
     facts = workstation(profile(), missing={kind: failed()})
     with pytest.raises(MissingFact):
         list(judge(facts))
+
+
+def test_whoever_is_shown_the_page_has_a_browser_whatever_could_be_listed() -> None:
+    unread = {Browsers: failed()}
+    assert causes_of(judge_supported, workstation(missing=unread)) == ()
+    old = workstation(shown_in=page(version="20"), missing=unread)
+    assert causes_of(judge_supported, old) == ("browser.too-old",)
+    profile_alone = workstation(profile(), missing={**unread, PageBrowser: failed()})
+    assert causes_of(judge_supported, profile_alone) == ()
+    with pytest.raises(MissingFact):
+        list(judge_supported(workstation(missing={**unread, PageBrowser: failed()})))
+
+
+def test_what_cannot_be_read_of_firefox_is_nothing_to_who_signs_in_elsewhere() -> None:
+    unread = {FirefoxProfiles: failed()}
+    for judge in OF_FIREFOX:
+        assert not applies(judge, workstation(shown_in=page(CHROME), missing=unread))
 
 
 @pytest.mark.parametrize("check", [SUPPORTED, EXTENSION, PROFILES, MODULES, LOCAL_ACCESS])

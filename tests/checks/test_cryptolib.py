@@ -106,6 +106,23 @@ def test_a_version_is_its_numbers_and_nonsense_is_none(
 # A Cryptolib of the time before the card.
 
 
+def test_a_card_that_is_seen_is_known_whatever_could_be_listed() -> None:
+    unlisted = {Products: failed()}
+    for facts in (
+        desk(LINUX, atr=CPS4, missing=unlisted),
+        desk(WINDOWS, blind, atr=CPS4, missing=unlisted),
+    ):
+        with pytest.raises(NotApplicable):
+            causes_of(judge_knows_card, facts)
+    with pytest.raises(MissingFact):
+        causes_of(judge_knows_card, desk(LINUX, blind, atr=CPS4, missing=unlisted))
+
+
+def test_a_cps4_that_windows_offers_is_known_to_something_newer() -> None:
+    (found,) = findings(judge_knows_card, desk(WINDOWS, products("5.1.10"), blind, atr=CPS4))
+    assert found.level is Level.INFO
+
+
 def test_a_cryptolib_of_before_the_cps4_does_not_know_it() -> None:
     facts = desk(WINDOWS, products("5.1.10"), blind, atr=CPS4)
     assert causes_of(judge_knows_card, facts) == ("middleware.too-old-for-cps4",)

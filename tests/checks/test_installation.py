@@ -134,14 +134,17 @@ def test_a_32_bit_windows_lacks_no_64_bit_file() -> None:
     assert causes_of(judge_architecture, desk(WINDOWS, *given)) == ()
 
 
-@pytest.mark.parametrize(
-    "given",
-    [(products(),), (library(state=LibraryState.ABSENT),)],
-    ids=["not listed", "no library"],
-)
-def test_what_is_not_installed_is_not_incomplete(given: tuple[Any, ...]) -> None:
+def test_what_is_not_installed_is_not_incomplete() -> None:
+    lacking, absent = components(lacking=["tab.dll"]), library(state=LibraryState.ABSENT)
     with pytest.raises(NotApplicable):
-        complete(components(lacking=["tab.dll"]), *given)
+        complete(lacking, products())
+    with pytest.raises(NotApplicable):
+        complete(lacking, absent, missing={Products: failed()})
+
+
+def test_what_the_system_lists_is_incomplete_without_its_library() -> None:
+    lacking, absent = components(LINUX, lacking=["p11.so"]), library(state=LibraryState.ABSENT)
+    assert complete(lacking, absent, platform=LINUX) == [None]
 
 
 def test_a_silent_list_of_software_hides_no_missing_file() -> None:
@@ -150,8 +153,13 @@ def test_a_silent_list_of_software_hides_no_missing_file() -> None:
 
 
 def test_components_that_could_not_be_looked_at_are_unknown() -> None:
+    unread = {Components: failed()}
     with pytest.raises(MissingFact):
-        complete(missing={Components: failed()})
+        complete(nothing_offered, missing=unread)
+    with pytest.raises(NotApplicable):
+        complete(missing=unread)
+    with pytest.raises(NotApplicable):
+        causes_of(judge_architecture, desk(WINDOWS, missing=unread))
 
 
 def test_on_linux_a_library_that_lacks_keeps_the_card_from_every_browser() -> None:
@@ -214,6 +222,14 @@ def test_a_provider_that_is_not_registered_keeps_the_card_from_edge(found: Regis
     assert complete(found, blind, *FIREFOX) == [Level.INFO]
 
 
+def test_a_provider_of_the_other_kind_alone_is_of_another_kind_and_not_incomplete() -> None:
+    given = (components(lacking=["csp64.dll"]), nothing_offered)
+    gone = of_view("64", state=FileState.ABSENT)
+    assert causes_of(judge_architecture, desk(WINDOWS, *given)) == ("middleware.wrong-arch",)
+    assert complete(*given, of_view("32")) == []
+    assert complete(*given, gone) == [Level.INFO]
+
+
 def test_a_32_bit_browser_looks_in_its_own_view() -> None:
     small = browsers(BrowserKind.EDGE, "x86")
     assert complete(of_view("32"), small, nothing_offered) == []
@@ -272,6 +288,13 @@ def test_a_64_bit_browser_needs_the_64_bit_library(browser: BrowserKind, lacking
 def test_a_32_bit_browser_needs_the_32_bit_library() -> None:
     facts = desk(WINDOWS, _with_kinds(lacking=["csp32.dll"]), browsers(BrowserKind.EDGE, "x86"))
     assert causes_of(judge_architecture, facts) == ("middleware.wrong-arch",)
+
+
+def test_a_provider_for_32_bit_programs_alone_is_not_missed_in_the_other_view() -> None:
+    (_, of_32) = registration().providers
+    found = registration(providers=(of_32,))
+    assert complete(found, nothing_offered, _with_kinds(lacking=["csp64.dll"])) == []
+    assert complete(found, nothing_offered, _with_kinds(lacking=[])) == [None]
 
 
 @pytest.mark.parametrize("lacking", ["p11_64.dll", "csp32.dll"])

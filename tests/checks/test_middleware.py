@@ -13,17 +13,26 @@ from checks.middleware import (
     judge_responds,
     judge_sees_card,
 )
+from diagcps.browsing import BrowserKind, PageBrowser
+from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import MissingFact, NotApplicable
+from diagcps.examination import Examination, assemble
 from diagcps.facts import (
     AuthenticationCertificates,
     Library,
     LibraryState,
+    OtherCertificates,
     Reading,
     Role,
     Service,
     SessionKind,
 )
-from diagcps.model import Level
+from diagcps.model import Level, Outcome, Platform, Reason, Verdict
+from diagcps.probes import BUILT_IN, saved_probes
+from diagcps.profiles import DEFAULT, choose
+from diagcps.registry import load as load_registry
+from diagcps.replay import empty_world
+from diagcps.workstation import Account, MacCards, PersonCertificates, Products
 from tests.builders import (
     CPS3,
     CPS4,
@@ -33,6 +42,7 @@ from tests.builders import (
     causes_of,
     certificate,
     evidence_of,
+    failed,
     findings,
     held,
     library,
@@ -42,16 +52,33 @@ from tests.builders import (
     ready,
     secret,
     session,
+    simulated,
     slot,
     step,
+    system,
     token,
 )
+from tests.desks import (
+    MACOS,
+    WINDOWS,
+    desk,
+    own_certificate,
+    person,
+    products,
+    signs_in_with,
+)
+
+UNKNOWN = {
+    kind: failed() for kind in (Account, MacCards, PageBrowser, PersonCertificates, Products)
+}
 
 
 def facts(found: Library, *more: Any, atr: bytes = CPS3, **card: Any) -> Any:
     """The facts of a healthy card and of that library, in a session at the machine."""
-    given = {type(each): each for each in (*read_card(card_state(atr, **card)), session(), *more)}
-    return bag(*given.values(), found)
+    own = (*read_card(card_state(atr, **card)), session(), system())
+    given = {type(each): each for each in (*own, *more)}
+    missing = {kind: why for kind, why in UNKNOWN.items() if kind not in given}
+    return bag(*given.values(), found, missing=missing)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +94,19 @@ def facts(found: Library, *more: Any, atr: bytes = CPS3, **card: Any) -> Any:
 def test_a_library_that_is_not_there_or_does_not_load(
     state: LibraryState, cause: str | None
 ) -> None:
-    assert causes_of(judge_present, bag(library(state=state))) == ((cause,) if cause else ())
+    assert causes_of(judge_present, facts(library(state=state))) == ((cause,) if cause else ())
+
+
+def test_a_cryptolib_that_the_system_lists_is_not_said_not_to_be_installed() -> None:
+    absent = library(state=LibraryState.ABSENT)
+    listed, nothing = products("5.2.6"), products()
+    assert causes_of(judge_present, facts(absent, listed)) == ("middleware.incomplete",)
+    assert causes_of(judge_present, facts(absent, nothing)) == ("middleware.absent",)
 
 
 def test_the_words_of_the_loader_are_evidence() -> None:
     found = library(state=LibraryState.LOAD_FAILED, detail=secret("no such file"))
-    assert evidence_of(judge_present, bag(found))["loader"] == secret("no such file")
+    assert evidence_of(judge_present, facts(found))["loader"] == secret("no such file")
 
 
 def test_a_call_that_fails_in_a_loaded_library_says_nothing_of_its_installation() -> None:
@@ -149,10 +183,8 @@ def test_what_a_library_lists_besides_is_no_evidence() -> None:
 @pytest.mark.parametrize("ended", [Reading.REMOVED, Reading.HELD, Reading.SILENT])
 def test_a_card_that_moved_before_the_library_was_asked_is_judged_by_nobody(ended: Reading) -> None:
     slots, states, _, rest = read_card()
-    given = bag(
-        slots, states, AuthenticationCertificates(cards=(step(reading=ended),)), rest, session(),
-        library(),
-    )  # fmt: skip
+    first = AuthenticationCertificates(cards=(step(reading=ended),))
+    given = facts(library(), slots, states, first, rest)
     with pytest.raises(NotApplicable):
         causes_of(judge_sees_card, given)
 
@@ -189,8 +221,17 @@ def test_what_we_could_not_read_whole_proves_no_stale_copy() -> None:
     more = token(certificates=(certificate().fingerprint, secret("0" * 64)))
     _, states, first, _ = read_card()
     _, _, _, rest = read_card(rest=step(reading=Reading.REMOVED))
-    given = bag(pcsc(ready(CPS3)), states, first, rest, library(more))
+    given = facts(library(more), states, first, rest)
     assert causes_of(judge_agrees, given) == ()
+
+
+def test_what_the_rest_of_the_card_holds_is_not_needed_to_compare_what_counts() -> None:
+    unread = {OtherCertificates: failed()}
+    assert findings(judge_agrees, desk(WINDOWS, missing=unread)) == ()
+    stale = library(token(certificates=(secret("0" * 64),)))
+    assert causes_of(judge_agrees, desk(WINDOWS, stale, missing=unread)) == (
+        "middleware.cache-corrupt",
+    )
 
 
 def test_a_card_that_cannot_sign_for_tls_13_is_worth_knowing() -> None:
@@ -200,3 +241,109 @@ def test_a_card_that_cannot_sign_for_tls_13_is_worth_knowing() -> None:
     (found,) = findings(judge_pss, facts(cps3, Service(only_tls13=True)))
     assert found.level is Level.KO
     assert causes_of(judge_pss, facts(library(token()), Service(only_tls13=True))) == ()
+
+
+# Browsers that do without the library.
+
+TROUBLES = [
+    (judge_present, library(state=LibraryState.ABSENT), CPS3),
+    (judge_present, library(state=LibraryState.WRONG_ARCHITECTURE), CPS3),
+    (judge_present, library(state=LibraryState.LOAD_FAILED), CPS3),
+    (judge_responds, library(state=LibraryState.NOT_RESPONDING), CPS3),
+    (judge_responds, library(state=LibraryState.CRASHED), CPS3),
+    (judge_sees_card, library(), CPS3),
+    (judge_sees_card, library(codes=[0xE1]), CPS4),
+    (judge_agrees, library(token(certificates=())), CPS3),
+]
+troubles = pytest.mark.parametrize(("judge", "found", "atr"), TROUBLES)
+NOT_READ = {
+    "absent": library(state=LibraryState.ABSENT),
+    "of another kind": library(state=LibraryState.WRONG_ARCHITECTURE),
+    "does not load": library(state=LibraryState.LOAD_FAILED),
+    "silent": library(state=LibraryState.NOT_RESPONDING),
+    "crashed": library(state=LibraryState.CRASHED),
+    "failed": library(state=LibraryState.FAILED, call="C_GetSlotList", code=5),
+    "blind": library(codes=[0xE1]),
+    "not asked": failed(Reason.TIMEOUT),
+}
+
+
+@troubles
+@pytest.mark.parametrize("platform", [WINDOWS, MACOS])
+def test_a_browser_that_has_the_card_from_the_system_does_without_the_library(
+    judge: Any, found: Library, atr: bytes, platform: Platform
+) -> None:
+    (said,) = findings(judge, desk(platform, found, atr=atr))
+    assert said.level is Level.INFO
+
+
+@troubles
+@pytest.mark.parametrize("platform", Platform)
+def test_firefox_needs_the_library_whatever_the_system_has(
+    judge: Any, found: Library, atr: bytes, platform: Platform
+) -> None:
+    firefox = signs_in_with(BrowserKind.FIREFOX)
+    (said,) = findings(judge, desk(platform, firefox, found, atr=atr))
+    assert said.level is None
+
+
+@troubles
+@pytest.mark.parametrize(
+    ("given", "unknown"),
+    [
+        ((), PersonCertificates),
+        ((), PageBrowser),
+        ((person(),), None),
+        ((person(own_certificate(), code=0x8009001E),), None),
+    ],
+    ids=["no store", "no browser", "not offered", "no key"],
+)
+def test_a_card_that_is_not_seen_to_come_to_the_browser_is_missed(
+    judge: Any, found: Library, atr: bytes, given: tuple[Any, ...], unknown: type | None
+) -> None:
+    missing = {unknown: failed()} if unknown else {}
+    (said,) = findings(judge, desk(WINDOWS, *given, found, atr=atr, missing=missing))
+    assert said.level is None
+
+
+@pytest.mark.parametrize("judge", [judge_present, judge_responds, judge_sees_card, judge_agrees])
+def test_a_library_that_was_not_read_is_unknown_to_a_browser_that_needs_it(judge: Any) -> None:
+    not_read = {Library: failed()}
+    with pytest.raises(NotApplicable):
+        findings(judge, desk(WINDOWS, missing=not_read))
+    with pytest.raises(MissingFact):
+        findings(judge, desk(WINDOWS, signs_in_with(BrowserKind.FIREFOX), missing=not_read))
+
+
+async def replayed(*changes: Any, missing: dict[type, Any] | None = None) -> Examination:
+    """The healthy simulated workstation, judged with `changes` in its facts."""
+    healthy = simulated("healthy-cps4")
+    await healthy.runner.run()
+    known = {**healthy.runner.facts, **{type(each): each for each in changes}, **(missing or {})}
+    examined = assemble(
+        registry=load_registry(BUILT_IN, installed=False),
+        probes={each.gives: each for each in saved_probes(known)},
+        profile=choose(DEFAULT),
+        world=empty_world(WINDOWS, CatalogueFiles()),
+    )
+    await examined.runner.run()
+    return examined
+
+
+@pytest.mark.parametrize("found", NOT_READ.values(), ids=NOT_READ)
+async def test_edge_is_ready_with_the_card_in_the_store_whatever_became_of_the_library(
+    found: Any,
+) -> None:
+    given = {Library: found}
+    examined = await replayed(missing=given)
+    assert examined.runner.diagnosis is not None
+    assert examined.runner.diagnosis.verdict is Verdict.READY
+    outcomes = {each.outcome for each in examined.runner.results.values()}
+    assert outcomes <= {Outcome.PASS, Outcome.NOT_APPLICABLE}
+
+
+@pytest.mark.parametrize("found", NOT_READ.values(), ids=NOT_READ)
+async def test_firefox_is_not_ready_without_the_library(found: Any) -> None:
+    examined = await replayed(signs_in_with(BrowserKind.FIREFOX), missing={Library: found})
+    assert examined.runner.diagnosis is not None
+    assert examined.runner.diagnosis.verdict in (Verdict.NOT_READY, Verdict.UNDETERMINED)

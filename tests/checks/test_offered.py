@@ -27,6 +27,7 @@ from tests.builders import (
     failed,
     findings,
     held,
+    library,
     pcsc,
     read_card,
     secret,
@@ -152,8 +153,9 @@ def test_fingerprints_are_compared_whatever_their_case() -> None:
         read_card(first=step()),
         read_card(first=step(own_certificate(issuer="Another CA"))),
         (account(AccountKind.SYSTEM),),
+        (library(),),
     ],
-    ids=["no certificate", "another authority", "the system's account"],
+    ids=["no certificate", "another authority", "the system's account", "no card shown"],
 )
 def test_a_certificate_that_could_not_be_there_is_not_missed(given: Any) -> None:
     with pytest.raises(NotApplicable):

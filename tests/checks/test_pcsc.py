@@ -10,7 +10,7 @@ from hypothesis import given
 
 from checks.pcsc import SERVICE, judge_service
 from diagcps.check import Facts, MissingFact
-from diagcps.facts import Pcsc, PcscService, ServiceState, SlotState, UsbReaders
+from diagcps.facts import Pcsc, PcscService, ServiceState, SessionKind, SlotState, UsbReaders
 from diagcps.model import Platform, Reason
 from tests.builders import (
     CPS3,
@@ -22,6 +22,7 @@ from tests.builders import (
     pcsc,
     ready,
     service,
+    session,
     slot,
     system,
     usb,
@@ -174,6 +175,32 @@ def test_the_security_error_is_a_refusal_whatever_the_service_manager_says() -> 
 def test_a_socket_that_this_user_may_not_open_is_a_refusal(code: int) -> None:
     facts = bag(system(), service(may_connect=False), pcsc(error=code), usb("Reader"))
     assert causes_of(judge_service, facts) == ("pcsc.access-denied",)
+
+
+def hung_up(*changes: Any) -> tuple[str, ...]:
+    """The causes where pcscd closes the connection of a session over SSH."""
+    answer = pcsc(error=0x80100013, call="SCardEstablishContext")
+    given = (system(), service(), answer, usb("Reader"), session(SessionKind.SSH), *changes)
+    return causes_of(judge_service, bag(*given))
+
+
+def test_an_old_pcscd_that_hangs_up_on_a_session_from_afar_refuses_it() -> None:
+    assert hung_up() == ("pcsc.access-denied",)
+    assert hung_up(service(ServiceState.ON_DEMAND)) == ("pcsc.access-denied",)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        session(),
+        system(Platform.MACOS),
+        service(ServiceState.STOPPED),
+        pcsc(error=0x80100013, call="SCardListReaders"),
+    ],
+    ids=["at the machine", "macOS", "no service", "later"],
+)
+def test_a_connection_that_ends_elsewhere_is_no_refusal(given: Any) -> None:
+    assert hung_up(given) == ("pcsc.not-responding",)
 
 
 @pytest.mark.parametrize("code", [0x80100001, 0x8010000A, 0x80100014, 0x109])

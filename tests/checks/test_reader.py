@@ -406,6 +406,14 @@ def test_an_emulation_beside_a_real_reader_accounts_for_a_card_that_cannot_be_us
     assert causes_of(judge_system_driver, facts) == ("reader.pss-emulation",)
 
 
+def test_what_macos_does_with_cards_matters_where_one_cannot_be_read() -> None:
+    unread = {MacCards: failed()}
+    read = bag(KNOWN, pcsc(ready(CPS3)), machine("15.1"), bus(reader()), missing=unread)
+    assert causes_of(judge_system_driver, read) == ()
+    with pytest.raises(MissingFact):
+        list(judge_system_driver(bag(KNOWN, pcsc(mute()), missing=unread)))
+
+
 def test_an_emulation_without_a_real_reader_is_no_cause() -> None:
     facts = desk(two_slots(SlotState.HELD), mac("reader.conf"), bus(reader(serial=True)))
     assert causes_of(judge_system_driver, facts) == ()

@@ -178,11 +178,10 @@ def test_where_nothing_was_asked_nothing_is_said(given: Any) -> None:
         of(judge_provider, *given)
 
 
-def test_a_store_that_could_not_be_read_is_unknown_to_edge_alone() -> None:
-    with pytest.raises(MissingFact):
-        of(judge_provider, missing={PersonCertificates: failed()})
+@pytest.mark.parametrize("given", [(), (FIREFOX,)], ids=["Edge", "Firefox"])
+def test_a_store_that_could_not_be_read_has_no_provider_to_ask(given: Any) -> None:
     with pytest.raises(NotApplicable):
-        of(judge_provider, FIREFOX, missing={PersonCertificates: failed()})
+        of(judge_provider, *given, missing={PersonCertificates: failed()})
 
 
 # Application control.

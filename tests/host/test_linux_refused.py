@@ -67,7 +67,9 @@ def refused(service: socket.socket, path: Path) -> int:
 def test_a_remote_session_that_polkit_refuses_is_told_as_refused(
     service: socket.socket, path: Path
 ) -> None:
-    code = refused(service, path)
+    # A client that is overtaken while it still writes says that there is no service.
+    codes = (refused(service, path) for _ in range(10))
+    code = next(each for each in codes if each != PcscCode.SCARD_E_NO_SERVICE)
     if code == PcscCode.SCARD_F_COMM_ERROR:
         pytest.skip("pcsc-lite before 1.9.9 does not tell a refusal from a lost connection")
     host = LinuxHost(environ={"PCSCLITE_CSOCK_NAME": str(path), "SSH_CONNECTION": "1"})

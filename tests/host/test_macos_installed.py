@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,16 @@ class TestProducts:
 
         mac.receipt(CRYPTOLIB, "5.2.1", WHEN)
         assert [each.version for each in products(mac)] == ["5.2.1"]
+
+    def test_of_two_names_before_the_one_that_was_installed_last_is_the_cryptolib(
+        self, mac: Mac
+    ) -> None:
+        mac.receipt("fr.asipsante.cryptolibCPS", "5.0.20", WHEN)
+        mac.receipt("org.asipsante.cryptolibCPS", "5.0.2", WHEN - timedelta(days=400))
+        assert [each.version for each in products(mac)] == ["5.0.20"]
+
+        mac.receipt("org.asipsante.cryptolibCPS", "5.0.30", WHEN + timedelta(days=1))
+        assert [each.version for each in products(mac)] == ["5.0.30"]
 
     @pytest.mark.parametrize("data", [b"", b"bplist00", b"<plist>", b"bplist00" + b"\xff" * 64])
     def test_a_damaged_receipt_is_still_a_package(self, mac: Mac, data: bytes) -> None:
