@@ -142,11 +142,12 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """The types of what the catalogue holds: a check that was only imported needs none of them."""
+    # Python itself asks for other names, such as __path__.
+    if name not in __all__:
+        raise AttributeError(name)
     from diagcps import catalogue_parts
 
-    if name in __all__:
-        return getattr(catalogue_parts, name)
-    raise AttributeError(name)
+    return getattr(catalogue_parts, name)
 
 
 __all__ = [

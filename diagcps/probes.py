@@ -35,7 +35,6 @@ from diagcps.facts import (
     ToolPart,
     UsbReaders,
 )
-from diagcps.host.programs import programs_of_acts, with_clients
 from diagcps.model import (
     EVERY_PLATFORM,
     LoadProblem,
@@ -69,6 +68,8 @@ def _read_moment(_: World) -> Moment:
 
 
 def _read_programs(world: World, facts: Facts) -> RunningPrograms:
+    from diagcps.host.programs import programs_of_acts, with_clients
+
     catalogue, clients = world.catalogue(), facts.get(PcscClients)
     running = world.host.running_programs(catalogue)
     if isinstance(clients, ProbeFailure):
