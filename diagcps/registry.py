@@ -6,14 +6,15 @@ Whatever cannot be used is kept as a problem to show, and the rest goes on witho
 from __future__ import annotations
 
 import os
-import pkgutil
 import stat
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -125,13 +126,14 @@ class _Collector:
         except Exception as error:  # the boundary: a damaged installation is a finding
             self._problem("checks", error)
             return
-        for module in pkgutil.iter_modules(package.__path__):
-            if not module.name.startswith("_"):
-                self._module(f"{BUILT_IN}.{module.name}", module.name)
+        for name in sorted({path.stem for folder in package.__path__ for path in _modules(folder)}):
+            self._module(f"{BUILT_IN}.{name}", name)
         self._content_beside(package)
 
     def installed(self) -> None:
-        # Imported here: it reads the metadata of every distribution, and most runs have no plug-in.
+        if not _may_have_plug_ins():
+            return
+        # Imported here: it reads the metadata of every distribution, which takes its time.
         from importlib.metadata import entry_points
 
         for point in entry_points(group=ENTRY_POINTS):
@@ -227,6 +229,38 @@ class _Collector:
     def _problem(self, part: str, error: BaseException) -> None:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         self.problems.append(LoadProblem(part=part, detail=Private(PrivateKind.TEXT, text)))
+
+
+def _modules(folder: str) -> Iterable[Path]:
+    """The modules of a package's folder, compiled or not, but the private ones."""
+    found = (path for ending in ("py", "pyc") for path in Path(folder).glob(f"[!_]*.{ending}"))
+    return (path for path in found if path.stem.isidentifier())
+
+
+def _may_have_plug_ins() -> bool:
+    """Whether a distribution that is installed on the path names our group of entry points.
+
+    Where it cannot be told by a look at the files, it may.
+    """
+    finders = (each for each in sys.meta_path if each is not PathFinder)
+    if any(hasattr(each, "find_distributions") for each in finders):
+        return True
+    return any(map(_names_our_group, dict.fromkeys(sys.path)))
+
+
+def _names_our_group(folder: str) -> bool:
+    """Whether a distribution in this folder does; a path that is no folder may hold anything."""
+    path = Path(folder or ".")
+    if not path.is_dir():
+        return path.exists()
+    group = ENTRY_POINTS.encode()
+    with suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name.endswith((".dist-info", ".egg-info", "EGG-INFO")):
+                with suppress(OSError):
+                    if group in Path(entry.path, "entry_points.txt").read_bytes():
+                        return True
+    return False
 
 
 def _refuse_untrusted(path: Path) -> None:

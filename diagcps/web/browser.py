@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import webbrowser
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -32,6 +31,8 @@ def open_page(url: str, folder: Path | None, *, wait_s: float = 0.0) -> None:
 def _open(target: str, url: str) -> None:
     """Opens `target`; without a browser, the address is printed for the person to use."""
     opened = False
+    import webbrowser  # on its thread: the page need not wait for it
+
     with suppress(webbrowser.Error, OSError):
         opened = webbrowser.open(target)
     if not opened:

@@ -45,8 +45,10 @@ inputs() {
     ) 2>/dev/null | sha256sum | cut -d' ' -f1
 }
 
+# What a run that was killed had laid out (layout.py) would stay: the prefix is made anew.
 up_to_date() {
-    [ -f "$dir/cps_pkcs11.dll" ] && [ -f "$dir/lying_pkcs11.dll" ] &&
+    [ ! -e "$dir/prefix/drive_c/laid-out" ] &&
+        [ -f "$dir/cps_pkcs11.dll" ] && [ -f "$dir/lying_pkcs11.dll" ] &&
         [ -f "$dir/stamp" ] && [ "$(cat "$dir/stamp")" = "$(inputs)" ]
 }
 

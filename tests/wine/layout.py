@@ -13,7 +13,8 @@ A layout is a list of tables, applied in turn. Keys:
 - `services`: `name`, `start` (automatic, manual, disabled; absent for one of an earlier table)
 - `certificates`: `store` (« CurrentUser\\MY », « LocalMachine\\ROOT »), the certificate as `pem`,
   or the `issuer` of one that is made; the `provider` of its key; `key = true` if it has that key
-- `processes`: names of programs that run; `ended`: those of an earlier table that do not
+- `processes`: names of programs that run, or `name` and the local ports on which it `listens`;
+  `ended`: names of those of an earlier table that do not run
 - `environ`: variables of the person's session
 
 Paths hold the variables of Windows' own folders (%SystemRoot%).
@@ -39,6 +40,8 @@ from tests.wine.processes import running
 
 _CHANGED = "2026-11-01T08:00:00+00:00"
 """When files were written that say nothing else: a recording is the same each time."""
+_MARK = Path("C:/laid-out")
+"""There while something is laid out: build.sh makes a Windows anew in which it stayed."""
 _HIVES = {"HKLM": winreg.HKEY_LOCAL_MACHINE, "HKCU": winreg.HKEY_CURRENT_USER}
 _VIEWS = {"64": winreg.KEY_WOW64_64KEY, "32": winreg.KEY_WOW64_32KEY}
 _START = {"automatic": 2, "manual": 3, "disabled": 4}
@@ -62,20 +65,24 @@ def laid_out(layout: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     Raises KeyError for a key that there is not.
     """
     environ: dict[str, str] = {}
-    programs: dict[str, None] = {}
+    programs: dict[str, Iterable[int]] = {}
     with ExitStack() as undo:
+        _MARK.touch()
+        undo.callback(_MARK.unlink)
         for table in layout:
             if unknown := table.keys() - _PARTS.keys() - _OTHERS:
                 raise KeyError(", ".join(sorted(unknown)))
             for key, lay in _PARTS.items():
                 for entry in table.get(key, ()):
                     lay(undo, entry)
-            programs |= dict.fromkeys(table.get("processes", ()))
+            for each in table.get("processes", ()):
+                entry = {"name": each} if isinstance(each, str) else each
+                programs[entry["name"]] = entry.get("listens", ())
             for name in table.get("ended", ()):
                 del programs[name]
             environ |= table.get("environ", {})
-        for name in programs:
-            undo.enter_context(running(name))
+        for name, ports in programs.items():
+            undo.enter_context(running(name, ports))
         yield environ
 
 

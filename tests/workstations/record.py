@@ -169,24 +169,24 @@ def record(described: Description) -> str:
         root = Path(folder)
         host = _LAY_OUT[described.platform](root, described.layout)
         facts = asyncio.run(host_facts(host, stated(described)))
-        shown = card_facts(described.scenario)[Library]
-        facts[Library] = _laid_out(shown, root, host, described.processor)
-        return complete(described, facts)
+        there = [Path(path) for path in host.library_paths() if Path(path).exists()]
+        kinds = {f"/{p.relative_to(root).as_posix()}": binary.of_file(str(p)) for p in there}
+        return complete(described, {**facts, Library: library_among(described, kinds)})
 
 
-def _laid_out(shown: Library, root: Path, host: Host, processor: str) -> Library:
-    """What is read of the library that is laid out: `shown`, where a program for that processor
-    can load it."""
-    found = [Path(path) for path in host.library_paths() if Path(path).exists()]
-    if not found:
+def library_among(described: Description, kinds: Mapping[str, tuple[str, ...]]) -> Library:
+    """What is read of a library that is laid out: what its scenario shows, where a program for the
+    processor can load one. `kinds`: for which processors each of them is, the first choice first.
+    """
+    if not kinds:
         return Library(state=LibraryState.ABSENT, path=Private(PrivateKind.PATH, ""))
-    kinds = {path: binary.of_file(str(path)) for path in found}
-    fitting = (path for path in found if not kinds[path] or processor in kinds[path])
+    fitting = (path for path, its in kinds.items() if not its or described.processor in its)
     file = next(fitting, None)
-    place = Private(PrivateKind.PATH, f"/{(file or found[0]).relative_to(root).as_posix()}")
+    place = Private(PrivateKind.PATH, file or next(iter(kinds)))
     if file is None:
         state = LibraryState.WRONG_ARCHITECTURE
-        return Library(state=state, path=place, architectures=kinds[found[0]])
+        return Library(state=state, path=place, architectures=kinds[place.value])
+    shown: Library = card_facts(described.scenario)[Library]
     return replace(shown, path=place, architectures=kinds[file])
 
 
