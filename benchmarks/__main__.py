@@ -9,7 +9,18 @@ from importlib import import_module
 
 from .measure import NotMeasured, Row, table
 
-NAMES = ("start", "runner", "followers", "click", "insert", "reading", "line", "sixteen", "host", "judging")
+NAMES = (
+    "start",
+    "runner",
+    "followers",
+    "click",
+    "insert",
+    "reading",
+    "line",
+    "sixteen",
+    "host",
+    "judging",
+)
 EXIT_OVER, EXIT_NOT_MEASURED = 1, 77
 
 

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,6 +31,7 @@ from diagcps.facts import (
 from diagcps.host import this_host
 from diagcps.replay import NO_ANCHORS, NoCards, NoLibraries, nobody, publish_nothing
 from diagcps.runner import Runner
+from diagcps.web.server import _TURN_S
 
 from .measure import NotMeasured, Row, spread
 
@@ -47,6 +49,8 @@ def measure() -> list[Row]:
         import psutil
     except ImportError as error:
         raise NotMeasured(str(error)) from error
+    # As in the agent, whose loop must not wait for the turn of a thread.
+    sys.setswitchinterval(_TURN_S)
     with ExitStack() as there:
         home = Path(there.enter_context(tempfile.TemporaryDirectory(prefix="diagcps-")))
         there.enter_context(_processes())

@@ -82,7 +82,7 @@ class Probe(Generic[Fact]):
     """Facts that are read before this one, which begins where they ended."""
     timeout_s: float = 5.0
     busy: bool = False
-    """It keeps a processor busy rather than waits: few of these are read side by side, so that the
+    """It keeps a processor busy rather than waits: these are read one after the other, so that the
     page stays quick."""
     refreshed_by: frozenset[Trigger] = frozenset()
     platforms: frozenset[Platform] = EVERY_PLATFORM

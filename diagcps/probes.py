@@ -259,8 +259,13 @@ BUILT_IN: tuple[Probe[Any], ...] = (
     Probe(gives=System, read=lambda world: world.host.system()),
     Probe(gives=Session, read=lambda world: world.host.session()),
     Probe(gives=PcscService, read=lambda world: world.host.pcsc_service(), refreshed_by=_PCSC),
-    Probe(gives=UsbReaders, read=_read_usb, refreshed_by=_PCSC),
-    Probe(gives=PcscClients, read=lambda world: world.host.pcsc_clients(), refreshed_by=_PCSC),
+    Probe(gives=UsbReaders, read=_read_usb, refreshed_by=_PCSC, busy=True),
+    Probe(
+        gives=PcscClients,
+        read=lambda world: world.host.pcsc_clients(),
+        refreshed_by=_PCSC,
+        busy=True,
+    ),
     Probe(
         gives=RunningPrograms,
         read=_read_programs,

@@ -44,8 +44,9 @@ Answer = TypeVar("Answer")
 CHECK_FAILED = CauseId("check.failed")
 _SATISFIED = frozenset({Outcome.PASS, Outcome.WARN, Outcome.NOT_APPLICABLE})
 _PROBES_AT_ONCE = 16
-_BUSY_AT_ONCE = 2
-_BUSY_AFTER_S, _FIRST_TOLD_S = 0.02, 0.005
+_LONGEST_TURN_S = 0.5
+"""A probe that takes longer waits for something: it keeps no processor busy, and no other probe."""
+_BUSY_AFTER_S, _FIRST_TOLD_S = 0.04, 0.005
 """The page shows a first result before a processor is kept busy, and before the others are made."""
 
 
@@ -123,9 +124,6 @@ class Runner:
     def _after(self, kind: type) -> tuple[type, ...]:
         return self.probes[kind].after if kind in self.probes else ()
 
-    def _is_busy(self, kind: type) -> bool:
-        return kind in self.probes and self.probes[kind].busy
-
     def _stale(self, trigger: Trigger) -> set[type]:
         """The facts that `trigger` may have changed, and those that begin where they end."""
         stale = {kind for kind, probe in self.probes.items() if trigger in probe.refreshed_by}
@@ -155,8 +153,13 @@ class Runner:
             self.log.append(ended)
             return self.diagnosis
 
-    async def _settle_all(self, checks: tuple[Check, ...], kinds: Iterable[type]) -> None:
-        """Walks the graph of facts and checks: facts read side by side, checks judged in turn."""
+    async def _settle_all(
+        self, checks: tuple[Check, ...], kinds: Iterable[type], later: float = 0.0
+    ) -> None:
+        """Walks the graph of facts and checks: facts read side by side, checks judged in turn.
+
+        What keeps a processor busy is begun `later` seconds from now, or after the first result.
+        """
         by_id = {check.id: check for check in checks}
         graph: TopologicalSorter[type | CheckId] = TopologicalSorter()
         for kind in kinds:
@@ -164,7 +167,7 @@ class Runner:
         for check in checks:
             graph.add(check.id, *check.uses, *(need for need in check.needs if need in by_id))
         graph.prepare()
-        waiting, busy = asyncio.Semaphore(_PROBES_AT_ONCE), asyncio.Semaphore(_BUSY_AT_ONCE)
+        gate, turn = asyncio.Semaphore(_PROBES_AT_ONCE), asyncio.Lock()
         reading: dict[asyncio.Task[None], type] = {}
         settled = 0
         try:
@@ -173,8 +176,8 @@ class Runner:
                 for node in ready:
                     if isinstance(node, type):
                         self._announce(node, checks)
-                        gate = busy if self._is_busy(node) else waiting
-                        reading[asyncio.create_task(self._read(node, gate))] = node
+                        began = self._read(node, gate, turn, 0.0 if settled else later)
+                        reading[asyncio.create_task(began)] = node
                     else:
                         self._settle(by_id[node])
                         graph.done(node)
@@ -204,18 +207,35 @@ class Runner:
             self.log.append(Started(check=check))
         return self._started[check]
 
-    async def _read(self, kind: type, gate: asyncio.Semaphore) -> None:
+    async def _read(
+        self, kind: type, gate: asyncio.Semaphore, turn: asyncio.Lock, later: float
+    ) -> None:
+        """Reads the fact; one that keeps a processor busy in its turn, `later` seconds from now."""
         if kind in self.facts:
             return
         probe = self.probes.get(kind)
         if probe is None or self.platform not in probe.platforms:
             reason = Reason.UNAVAILABLE if probe is None else Reason.UNSUPPORTED
             self.facts[kind] = ProbeFailure(reason=reason)
-            return
-        if probe.busy:
-            await asyncio.sleep(_BUSY_AFTER_S)
-        async with gate:
-            self.facts[kind] = await self._ask(probe)
+        elif probe.busy:
+            await asyncio.sleep(later)
+            self.facts[kind] = await self._ask_in_turn(probe, turn)
+        else:
+            async with gate:
+                self.facts[kind] = await self._ask(probe)
+
+    async def _ask_in_turn(self, probe: Probe[Any], turn: asyncio.Lock) -> FactValue | ProbeFailure:
+        async with turn:
+            asking = asyncio.create_task(self._ask(probe))
+            try:
+                await asyncio.wait({asking}, timeout=_LONGEST_TURN_S)
+            except asyncio.CancelledError:
+                asking.cancel()
+                raise
+        try:
+            return await asking
+        finally:
+            asking.cancel()
 
     async def _ask(self, probe: Probe[Any]) -> FactValue | ProbeFailure:
         try:

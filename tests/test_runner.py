@@ -618,7 +618,7 @@ async def test_a_call_that_raises_what_no_future_takes_is_an_error(error: BaseEx
     assert examined.threads.stuck == 0
 
 
-async def test_of_the_probes_that_keep_a_processor_busy_two_are_read_at_a_time() -> None:
+async def test_the_probes_that_keep_a_processor_busy_are_read_one_after_the_other() -> None:
     at_once: list[int] = []
     reading = 0
 
@@ -633,5 +633,28 @@ async def test_of_the_probes_that_keep_a_processor_busy_two_are_read_at_a_time()
     kinds = [type(f"Fact{number}", (), {}) for number in range(6)]
     subject = runner(probes=[replace(probe(kind, read), busy=True) for kind in kinds])
     await subject.read(kinds)
-    assert len(at_once) == 6
-    assert max(at_once) == 2
+    assert at_once == [1] * 6
+
+
+async def test_a_probe_that_waits_though_it_should_be_busy_keeps_no_other_from_its_turn() -> None:
+    class Slow:
+        pass
+
+    class Quick:
+        pass
+
+    ended = asyncio.Event()
+
+    async def wait(_: World) -> Any:
+        await ended.wait()
+        return Slow()
+
+    async def answer(_: World) -> Any:
+        ended.set()
+        return Quick()
+
+    probes = [probe(Slow, wait), probe(Quick, answer)]
+    subject = runner(probes=[replace(each, busy=True) for each in probes])
+    await subject.read([Slow, Quick])
+    assert isinstance(subject.facts[Quick], Quick)
+    assert isinstance(subject.facts[Slow], Slow)
