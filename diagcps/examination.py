@@ -151,6 +151,9 @@ def assemble(
 ) -> Examination:
     """An examination of `world` for `profile`; with `named`, of those checks alone."""
     checks = registry.select(named or _covered(registry.checks, profile))
+    if named is None:
+        # A question about another system would only be in the way; one that is named is answered.
+        checks = tuple(check for check in checks if world.host.platform in check.platforms)
 
     def judge(results: Mapping[CheckId, CheckResult]) -> Diagnosis:
         return diagnose(

@@ -7,6 +7,7 @@ import re
 from playwright.async_api import Locator, Page, expect
 
 from diagcps import registry
+from diagcps.model import Platform
 from diagcps.probes import BUILT_IN
 from diagcps.profiles import DEFAULT, choose
 
@@ -20,8 +21,11 @@ NOT_READY = "not-ready"
 RUNNING = "running"
 
 _PROFILE = choose(DEFAULT)
-CHECKS = sum(map(_PROFILE.covers, registry.load(BUILT_IN, installed=False).checks))
-"""How many checks a page lists."""
+CHECKS = sum(
+    _PROFILE.covers(check) and Platform.WINDOWS in check.platforms
+    for check in registry.load(BUILT_IN, installed=False).checks
+)
+"""How many checks the page of a simulated workstation lists: that is a Windows one."""
 
 JUDGED = re.compile(r"verdict-(ready|ready-with-warnings|not-ready|undetermined)$")
 

@@ -13,6 +13,7 @@ from diagcps.card.middleware import LibraryMiddleware
 from diagcps.card.pcsc import PcscCards
 from diagcps.card.pkcs11 import Pkcs11Library
 from diagcps.card.simulator import pki
+from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import World
 from diagcps.examination import Examination, assemble
 from diagcps.host import this_host
@@ -37,11 +38,13 @@ def examine(library: str) -> Examination:
         libraries=Pkcs11Library((library,), given=True),
         anchors=read_anchors(Path(pki.anchors_file())),
         publish=replay.publish_nothing,
+        catalogue=CatalogueFiles(),
+        page=replay.nobody,
     )
     found = registry.load(probes.BUILT_IN, installed=False)
     return assemble(
         registry=found,
-        probes={**found.probes, **{p.gives: p for p in (probes.tool_probe(()),)}},
+        probes={**found.probes, **{p.gives: p for p in (probes.tool_probe((), CatalogueFiles()),)}},
         profile=profiles.choose(profiles.DEFAULT),
         world=world,
         named=CHECKS,

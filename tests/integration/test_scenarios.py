@@ -21,12 +21,13 @@ from diagcps.card.pcsc import PcscCards
 from diagcps.card.simulator import build, pki, vpcd
 from diagcps.card.simulator.base import Plastic, SimulatedCard
 from diagcps.card.winscard import PRESENT, PcscError, ReaderState, Winscard
+from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import Area, World
 from diagcps.examination import Examination, assemble
 from diagcps.host import this_host
 from diagcps.probes import BUILT_IN
 from diagcps.profiles import choose
-from diagcps.replay import NoLibraries, publish_nothing
+from diagcps.replay import NoLibraries, nobody, publish_nothing
 from tests.test_scenarios import TABLE
 
 from .bench import Pcscd, until
@@ -235,6 +236,8 @@ def agent() -> Examination:
         libraries=NoLibraries(),
         anchors=read_anchors(pki.anchors_file()),
         publish=publish_nothing,
+        catalogue=CatalogueFiles(),
+        page=nobody,
     )
     found = registry.load(BUILT_IN, installed=False)
     wanted = {check.id for check in found.checks if check.area in (Area.CARD, Area.CERTIFICATE)}
