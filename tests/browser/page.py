@@ -7,7 +7,7 @@ import re
 from playwright.async_api import Locator, Page, expect
 
 from diagcps import registry
-from diagcps.model import Platform
+from diagcps.host import this_host
 from diagcps.probes import BUILT_IN
 from diagcps.profiles import DEFAULT, choose
 
@@ -22,10 +22,10 @@ RUNNING = "running"
 
 _PROFILE = choose(DEFAULT)
 CHECKS = sum(
-    _PROFILE.covers(check) and Platform.WINDOWS in check.platforms
+    _PROFILE.covers(check) and this_host().platform in check.platforms
     for check in registry.load(BUILT_IN, installed=False).checks
 )
-"""How many checks the page of a simulated workstation lists: that is a Windows one."""
+"""How many checks the page of this workstation lists."""
 
 JUDGED = re.compile(r"verdict-(ready|ready-with-warnings|not-ready|undetermined)$")
 
