@@ -7,7 +7,6 @@ last is theirs; one that lies about unused is no fault of the workstation.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from diagcps.api import (
@@ -31,6 +30,7 @@ from diagcps.api import (
     Reason,
     Sandbox,
     SecurityModule,
+    record,
 )
 
 IN_USE = timedelta(days=90)
@@ -58,7 +58,7 @@ def level(facts: Facts) -> Level | None:
     return None if signs_in_with(facts, BrowserKind.FIREFOX) else Level.INFO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Equipment:
     """What a profile has for the card."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from diagcps.acting import Conclusion, Shown
 from diagcps.card.act import Act
 from diagcps.facts import Code
 from diagcps.model import Private
+from diagcps.records import record
 from diagcps.report.text import plain
 from diagcps.words import Words
 
@@ -16,7 +16,7 @@ _SERIAL_SHOWN = 4
 """Digits of the serial number that are shown: enough to tell two cards apart."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Row:
     """One thing that is known of the card."""
 

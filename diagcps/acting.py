@@ -6,7 +6,6 @@ What is said comes from reading the card again: a success that a library reports
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, TypeVar
 
@@ -31,6 +30,7 @@ from diagcps.facts import (
     RunningPrograms,
 )
 from diagcps.model import CauseId, Private, RemedyId
+from diagcps.records import record
 from diagcps.runner import Runner
 
 Fact = TypeVar("Fact")
@@ -69,7 +69,7 @@ class Closed(Enum):
     """A card is not tried for the sake of trying when one try is left."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Shown:
     """What the person is shown of a card, and what an order is bound to."""
 
@@ -263,7 +263,7 @@ _EXIT: Mapping[Result, Literal[0, 2, 3]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Conclusion:
     """What is said of an act, and what it rests on."""
 

@@ -80,6 +80,7 @@ from diagcps.model import (
     ProbeUnsupported,
     Reason,
 )
+from diagcps.records import record
 from diagcps.workstation import (
     Account,
     AccountKind,
@@ -287,4 +288,5 @@ __all__ = [
     "describe",
     "names_serial",
     "recognise",
+    "record",
 ]

@@ -6,12 +6,12 @@ Typed and frozen as those of `workstation`, of which they are a part.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from diagcps.facts import FileState
 from diagcps.model import Private
+from diagcps.records import record
 
 
 class BrowserKind(Enum):
@@ -34,7 +34,7 @@ class Sandbox(Enum):
     FLATPAK = "flatpak"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Browser:
     """An installed browser."""
 
@@ -48,7 +48,7 @@ class Browser:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BrowserPolicy:
     """A policy of an administrator on the access of pages to this machine's own programs."""
 
@@ -59,7 +59,7 @@ class BrowserPolicy:
     """How many addresses it names; 0 for one that lifts the restriction for all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Browsers:
     """The browsers that this person can open, and the one that opens a link."""
 
@@ -70,7 +70,7 @@ class Browsers:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Extension:
     """An extension of a Firefox profile (extensions.json)."""
 
@@ -79,7 +79,7 @@ class Extension:
     active: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SecurityModule:
     """A PKCS#11 module of a Firefox profile (pkcs11.txt)."""
 
@@ -88,7 +88,7 @@ class SecurityModule:
     """The name of its file, without the folder."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FirefoxProfile:
     """A Firefox profile of this person."""
 
@@ -115,7 +115,7 @@ class FirefoxProfile:
     None when the store could not be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FirefoxProfiles:
     """The Firefox profiles of this person."""
 
@@ -136,7 +136,7 @@ class How(Enum):
     """It opens links on this workstation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PageBrowser:
     """What this tool's page says of the browser that shows it, or what the person named."""
 

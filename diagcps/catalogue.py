@@ -9,9 +9,10 @@ opens before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from diagcps.records import record
 
 if TYPE_CHECKING:
     from diagcps.catalogue_parts import (
@@ -72,7 +73,7 @@ class ReaderKind(Enum):
     """One or the other, as it is set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Catalogue:
     """All that is known of the field."""
 

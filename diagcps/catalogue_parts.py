@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from diagcps.browsing import BrowserKind
 from diagcps.catalogue import Part, ReaderKind, When
 from diagcps.facts import ProgramKind
 from diagcps.model import Platform
+from diagcps.records import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Checksum:
     """The published checksum of a file in one version of the Cryptolib."""
 
@@ -20,7 +19,7 @@ class Checksum:
     """The file's own version then; empty when it has none, or none was published."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ExpectedFile:
     """A file or folder that the Cryptolib's installer lays down."""
 
@@ -36,7 +35,7 @@ class ExpectedFile:
     checksums: tuple[Checksum, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OtherFile:
     """A file or folder that another installer brings, or that an older generation left."""
 
@@ -47,7 +46,7 @@ class OtherFile:
     """The software that brings it, or what it belonged to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Fix:
     """A defect of the Cryptolib, and the version that mended it."""
 
@@ -59,7 +58,7 @@ class Fix:
     """The key of its words (`value.defect`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Newest:
     """The newest version that was seen in the field."""
 
@@ -70,7 +69,7 @@ class Newest:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProductCode:
     """The MSI product code of a version of the Cryptolib."""
 
@@ -78,7 +77,7 @@ class ProductCode:
     code: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SupportedSystem:
     """A system that the Cryptolib's release notes name."""
 
@@ -89,7 +88,7 @@ class SupportedSystem:
     """Beginnings of the system's version: « 10.0. », « 14 », « 9 »."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CryptolibCatalogue:
     """The Cryptolib CPS as its publisher describes it."""
 
@@ -112,7 +111,7 @@ class CryptolibCatalogue:
     systems: tuple[SupportedSystem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class KnownAuthority:
     """An authority of the cards, of today or of before."""
 
@@ -123,7 +122,7 @@ class KnownAuthority:
     """Of a generation before: its presence is abnormal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AuthorityCatalogue:
     """The authorities of IGC-Santé, and those that came before it."""
 
@@ -132,7 +131,7 @@ class AuthorityCatalogue:
     authorities: tuple[KnownAuthority, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class KnownReader:
     """A reader by its number on USB."""
 
@@ -144,7 +143,7 @@ class KnownReader:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ReaderCatalogue:
     """Readers that are met in the field."""
 
@@ -153,7 +152,7 @@ class ReaderCatalogue:
     readers: tuple[KnownReader, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProcessNames:
     """How each system names the processes of a program, without « .exe »; one that ends with « * »
     is a beginning."""
@@ -175,7 +174,7 @@ class ProcessNames:
                 return (*self.any, *self.windows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class KnownProgram:
     """A program by the names of its processes."""
 
@@ -190,7 +189,7 @@ class KnownProgram:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NamedSource:
     """A source that entries refer to by a word."""
 
@@ -198,7 +197,7 @@ class NamedSource:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProgramCatalogue:
     """Programs that matter to the card, or to an act with its code."""
 
@@ -208,7 +207,7 @@ class ProgramCatalogue:
     programs: tuple[KnownProgram, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class KnownPorts:
     """The local ports on which a program of the catalogue listens."""
 
@@ -218,7 +217,7 @@ class KnownPorts:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PortCatalogue:
     """Which program listens where."""
 
@@ -227,7 +226,7 @@ class PortCatalogue:
     programs: tuple[KnownPorts, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class KnownBrowser:
     """What is known of a family of browsers."""
 
@@ -239,7 +238,7 @@ class KnownBrowser:
     """From this major version on, a page must ask to speak to this machine; 0: it never must."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BrowserCatalogue:
     """The families of browsers."""
 

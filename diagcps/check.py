@@ -17,6 +17,7 @@ from diagcps.model import (
     Platform,
     ProbeFailure,
 )
+from diagcps.records import record
 
 if TYPE_CHECKING:
     from diagcps.browsing import Visit
@@ -55,7 +56,7 @@ class Trigger(Enum):
     """This tool's page is shown by another browser, or says more of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class World:
     """What a probe may ask: the seams to the workstation."""
 
@@ -126,7 +127,7 @@ Judge = Callable[[Facts], Iterable[Finding | Evidence]]
 _ID = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Check:
     """A question about the workstation and the pure function that answers it.
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 
 from diagcps.model import CheckId, CheckResult, Diagnosis
+from diagcps.records import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Snapshot:
     """A run begins, or goes on after a change: the results that stand, and what is under way."""
 
@@ -22,28 +22,28 @@ class Snapshot:
     pending: tuple[CheckId, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Started:
     """A check's facts are being read."""
 
     check: CheckId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Settled:
     """A check has its result."""
 
     result: CheckResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Judged:
     """The diagnosis of all that has settled."""
 
     diagnosis: Diagnosis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Finished:
     """The run is over; the next one begins with a click or a change on the workstation."""
 
@@ -53,12 +53,12 @@ class Finished:
     duration_ms: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ActChanged:
     """What the page says of an act with a code has changed; it holds nothing of the act itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Heartbeat:
     """Nothing happened for a while; never in the log itself."""
 

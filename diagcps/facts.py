@@ -5,14 +5,14 @@ A field's comment says where each system keeps the value. Nothing here judges or
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from diagcps.model import Platform, Private
+from diagcps.records import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Moment:
     """When the facts were read: what a replay judges by."""
 
@@ -22,7 +22,7 @@ class Moment:
     """When this tool was made: a clock that says less is wrong. None where it is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class System:
     """The operating system the agent runs on."""
 
@@ -42,7 +42,7 @@ class SessionKind(Enum):
     SSH = "ssh"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Session:
     """Whether the agent runs in a remote session.
 
@@ -76,7 +76,7 @@ class FileState(Enum):
     """It is there and this program may not look at it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PcscService:
     """The smart-card service: SCardSvr (Windows), pcscd (Linux), CryptoTokenKit's pcscd (macOS)."""
 
@@ -99,7 +99,7 @@ class SlotState(Enum):
     """The card was there when the reading began and gone before it ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Slot:
     """One slot of one reader, as PC/SC names it. Never identified by its position in a list."""
 
@@ -114,7 +114,7 @@ class Slot:
     """The PC/SC code that decided the state, unsigned; 0 when the state flags alone decided."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Pcsc:
     """What the smart-card service answered: either an error, or every slot at one moment."""
 
@@ -139,7 +139,7 @@ class Reading(Enum):
     """The card answered, and what it said makes no sense or is not there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Code:
     """The state of a code of the card, read without spending a try."""
 
@@ -163,7 +163,7 @@ class Update(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CardState:
     """What decides first about one card: who it is, and whether its codes still work."""
 
@@ -185,7 +185,7 @@ class CardState:
     """The paths of the certificate directories (CDF) that the card's own directory (ODF) names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CardStates:
     """The state of every card of the CPS family."""
 
@@ -239,7 +239,7 @@ class Trust(Enum):
     """It names a pinned authority whose certificate is nowhere on this workstation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Certificate:
     """What one certificate of a card says (X.509, RFC 5280). The certificate itself is not kept."""
 
@@ -267,7 +267,7 @@ class Certificate:
     """SHA-256 of the certificate, in hexadecimal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CertificateEntry:
     """A certificate that a directory of the card names (CDF) and that was not read yet."""
 
@@ -277,7 +277,7 @@ class CertificateEntry:
     """Where in the file it begins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CardCertificates:
     """The certificates of one card that one step of its reading gave."""
 
@@ -290,21 +290,21 @@ class CardCertificates:
     """What the directory names besides; the next step reads it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AuthenticationCertificates:
     """The authentication certificate of every card of the CPS family: read before the others."""
 
     cards: tuple[CardCertificates, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OtherCertificates:
     """The other certificates of every card of the CPS family."""
 
     cards: tuple[CardCertificates, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StoredCertificate:
     """A certificate of an authority, as a store of this workstation holds it."""
 
@@ -314,7 +314,7 @@ class StoredCertificate:
     """The store, as a system administrator names it, without the person's own folders."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Authorities:
     """The certificates of the pinned authorities, and of what names one of them, on this
     workstation; those that the authority publishes where it holds none."""
@@ -339,7 +339,7 @@ class LibraryState(Enum):
     """It answered with an error before it named a single slot."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LibraryToken:
     """A token as the library shows it (PKCS#11 2.20, C_GetTokenInfo)."""
 
@@ -357,7 +357,7 @@ class LibraryToken:
     """The CKR_* code of the call at which reading its objects ended; 0 when it was read whole."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LibrarySlot:
     """A slot as the library shows it. Its name is shortened: a card is matched by its serial."""
 
@@ -367,7 +367,7 @@ class LibrarySlot:
     """The CKR_* code of C_GetTokenInfo: 0xE0 empty, 0xE1 not recognised."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Library:
     """The PKCS#11 library, read in a process of its own."""
 
@@ -396,7 +396,7 @@ class Revoked(Enum):
     YES = "yes"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Revocation:
     """What is known of the revocation of the card's authentication certificate."""
 
@@ -404,7 +404,7 @@ class Revocation:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Service:
     """What the service that the person wants to reach asks of a card."""
 
@@ -414,7 +414,7 @@ class Service:
     """One of its addresses takes no older version of TLS: the card must sign with RSA-PSS."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PcscClients:
     """Programs other than this one that are connected to the smart-card service."""
 
@@ -436,7 +436,7 @@ class ProgramKind(Enum):
     """The manager of certificates of the Cryptolib CPS (CCM): of no matter to an act."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RunningProgram:
     """A program that runs in the session of this user."""
 
@@ -445,7 +445,7 @@ class RunningProgram:
     kind: ProgramKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RunningPrograms:
     """The running programs that matter to an act with a code: those that are known by their names,
     and those that are connected to the smart-card service, where the system tells."""
@@ -454,7 +454,7 @@ class RunningPrograms:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UsbReader:
     """A smart-card reader on the USB bus, whether or not a driver takes it."""
 
@@ -471,7 +471,7 @@ class UsbReader:
     """The system may cut its power while it idles; None where it does not say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UsbReaders:
     """Every USB device with a smart-card interface (USB class 0Bh, CCID 1.1) or reader class, and
     those whose numbers are in the catalogue of readers."""
@@ -483,7 +483,7 @@ class UsbReaders:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ToolPart:
     """A part of this tool, or a plug-in, that is missing."""
 
@@ -491,7 +491,7 @@ class ToolPart:
     detail: Private
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Tool:
     """The state of this tool itself."""
 

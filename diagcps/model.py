@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, NewType
 
+from diagcps.records import record
+
 CheckId = NewType("CheckId", str)
 CauseId = NewType("CauseId", str)
 RemedyId = NewType("RemedyId", str)
@@ -119,7 +121,7 @@ Scalar = str | int | float | bool | None
 Value = Scalar | Private
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Evidence:
     """One thing that was read, and where: what a claim on the page rests on."""
 
@@ -129,7 +131,7 @@ class Evidence:
     """The function, file or command that gave the value, as a system administrator names it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Finding:
     """A cause that the facts show. No prose: its words are in the content files."""
 
@@ -141,7 +143,7 @@ class Finding:
     """What it means here, when the facts make it another than the profile's for this cause."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CheckResult:
     """How one check settled."""
 
@@ -156,7 +158,7 @@ class CheckResult:
     duration_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProbeFailure:
     """Why a fact is missing; never a fact with empty fields."""
 
@@ -164,7 +166,7 @@ class ProbeFailure:
     detail: Private | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Cause:
     """One entry of the catalogue of causes. An id is never renamed and never reused."""
 
@@ -179,7 +181,7 @@ class Cause:
     """What other programs display when it occurs: the names and values of status codes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Diagnosed:
     """One root cause, with what it rests on and what only follows from it."""
 
@@ -190,7 +192,7 @@ class Diagnosed:
     params: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Diagnosis:
     """The verdict and the root causes, what to repair first being first."""
 
@@ -211,7 +213,7 @@ class Diagnosis:
         return codes[self.verdict]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoadProblem:
     """A part of the tool, or a plug-in, that could not be used."""
 

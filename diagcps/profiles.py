@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diagcps.check import Area, Check
 from diagcps.model import Cause, CauseId, Level, LoadError, ProfileId, UsageError
+from diagcps.records import record
 
 DEFAULT = ProfileId("psc-card")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Profile:
     """Which areas count for a use of the workstation, and what a cause means for it."""
 

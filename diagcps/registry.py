@@ -11,7 +11,6 @@ import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.machinery import PathFinder
@@ -35,13 +34,14 @@ from diagcps.model import (
     RemedyId,
     UsageError,
 )
+from diagcps.records import record
 from diagcps.resources import data_dir, import_folder
 
 ENTRY_POINTS = "diagcps.checks"
 BUILT_IN = "diagcps.checks"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Registry:
     """Every check in dependency order, every probe by the fact it gives, every cause."""
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diagcps.contacts import FILE, Contacts
 from diagcps.model import CheckId, Owner, RemedyId
+from diagcps.records import record
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Contact:
     """Whom to call, as its source states it; nothing here is invented."""
 
@@ -24,7 +24,7 @@ class Contact:
     hours: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Link:
     """What to open, or to write to; its words are those of the contact `id`."""
 
@@ -34,7 +34,7 @@ class Link:
     """https, or mailto for an address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Remedy:
     """One way to repair a cause."""
 

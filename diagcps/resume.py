@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from diagcps.model import CauseId, ProfileId
+from diagcps.records import record
 
 _KEPT_FOR = timedelta(days=7)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Unfinished:
     """A repair that was under way."""
 

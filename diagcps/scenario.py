@@ -10,7 +10,7 @@ import base64
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from diagcps.check import Facts, Probe, Trigger, World
 from diagcps.facts import Library, Pcsc, Slot, SlotState, Tool
 from diagcps.model import LoadError, LoadProblem, Platform, Private, UsageError
 from diagcps.probes import KINDS, OF_CARDS, saved_probes, with_problems
+from diagcps.records import record
 from diagcps.replay import NoHost, nobody, publish_nothing
 from diagcps.snapshot import Snapshot, from_data
 from diagcps.tables import WrongShape, from_table
@@ -40,7 +41,7 @@ LATER = ("offline", "proxy-auth", "tls-intercepted", "clock-wrong")
 """Scenarios that need a part of the tool which is not built yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Scenario:
     """A simulated workstation: its facts as of now, and the world in which its cards are read."""
 

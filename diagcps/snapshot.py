@@ -19,6 +19,7 @@ from diagcps import browsing, workstation
 from diagcps import facts as card_facts
 from diagcps.facts import Moment, System
 from diagcps.model import Private, ProbeFailure, Reason, UsageError
+from diagcps.records import record
 from diagcps.tables import PrivateEntry, Reading, WrongShape, as_list, as_table, read_value
 
 SCHEMA = "diagcps.snapshot/1"
@@ -27,7 +28,7 @@ _DEEPEST = 40
 _OURS = frozenset({card_facts.__name__, workstation.__name__, browsing.__name__})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Snapshot:
     """The facts of one workstation at one moment, and why the others are missing."""
 

@@ -10,12 +10,12 @@ import functools
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeVar
 
 from diagcps.model import DiagError, Private, PrivateKind
+from diagcps.records import record
 
 Table = TypeVar("Table")
 
@@ -26,7 +26,7 @@ class WrongShape(DiagError):
     """A value is none of the type that its place asks for; the text names the place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PrivateEntry:
     """A private value that stands apart; None when it was left out."""
 
@@ -34,7 +34,7 @@ class PrivateEntry:
     value: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reading:
     """How values are read."""
 

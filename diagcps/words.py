@@ -10,11 +10,11 @@ import logging
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diagcps.model import CauseId, CheckId, Platform, RemedyId
+from diagcps.records import record
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -24,7 +24,7 @@ LANGUAGES = ("fr", "en")
 _LOCALE = Path(__file__).parent / "locale"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CauseWords:
     """What a cause is called and what it means to the person."""
 
@@ -32,7 +32,7 @@ class CauseWords:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RemedyWords:
     """What to do, one action a step, for one system."""
 

@@ -7,13 +7,13 @@ own folder in them; what may hold a person's name is `Private`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from diagcps.browsing import Browsers, FirefoxProfiles
 from diagcps.facts import FileState, ServiceState
 from diagcps.model import Private
+from diagcps.records import record
 
 
 class MachineRole(Enum):
@@ -31,7 +31,7 @@ class AppControl(Enum):
     ON = "on"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Machine:
     """The system in the detail that decides whether the Cryptolib is made for it."""
 
@@ -61,7 +61,7 @@ class AccountKind(Enum):
     """root, SYSTEM or a service's account: what belongs to a person cannot be read through it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Account:
     """The account that this program runs as."""
 
@@ -82,7 +82,7 @@ class ProductKind(Enum):
     """Of the generation before CPS3 (CPS2ter, « Cryptolib CPS » 4)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Product:
     """One entry of the system's own list of installed software."""
 
@@ -98,7 +98,7 @@ class Product:
     """The key, receipt or package that says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Products:
     """The software of the card that the system lists as installed."""
 
@@ -106,7 +106,7 @@ class Products:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Component:
     """A file or folder that the catalogue names, as it is on this workstation."""
 
@@ -122,7 +122,7 @@ class Component:
     changed: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Components:
     """What the Cryptolib's installer lays down, what others brought, what older ones left."""
 
@@ -135,7 +135,7 @@ class Components:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisteredProvider:
     """A cryptographic service provider (CSP) as Windows' registry names it."""
 
@@ -147,7 +147,7 @@ class RegisteredProvider:
     """Of that library."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisteredCard:
     """An entry of Windows' table of cards (Calais\\SmartCards): an answer to reset and its mask."""
 
@@ -158,7 +158,7 @@ class RegisteredCard:
     provider: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisteredModule:
     """A PKCS#11 manifest by which Firefox finds the module of an extension."""
 
@@ -172,7 +172,7 @@ class RegisteredModule:
     """The extensions that it allows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Registration:
     """What tells Windows, and Firefox everywhere, that the Cryptolib is there."""
 
@@ -182,7 +182,7 @@ class Registration:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Setting:
     """A setting of the Cryptolib that differs from what the installer leaves, or was read."""
 
@@ -192,7 +192,7 @@ class Setting:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FolderRights:
     """Whether this user could write in a folder of the Cryptolib, by its access list alone."""
 
@@ -204,7 +204,7 @@ class FolderRights:
     """None where the system does not tell without trying."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Settings:
     """The Cryptolib's settings and folders."""
 
@@ -213,7 +213,7 @@ class Settings:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SystemService:
     """A service of the system, asked without starting it."""
 
@@ -222,7 +222,7 @@ class SystemService:
     state: ServiceState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Services:
     """The services that matter to the card besides the smart-card service."""
 
@@ -230,7 +230,7 @@ class Services:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Running:
     """A program of the catalogue of which processes run."""
 
@@ -242,7 +242,7 @@ class Running:
     """How many of these exist only while somebody else looks at this screen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Listener:
     """Who listens on a local TCP port that the catalogue names."""
 
@@ -253,7 +253,7 @@ class Listener:
     """It is the program that the catalogue expects on that port."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Software:
     """The programs of the catalogue that run on this machine, and the ports they share."""
 
@@ -273,7 +273,7 @@ class ChannelKind(Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Channel:
     """A channel of galss.ini ([CANALn])."""
 
@@ -285,7 +285,7 @@ class Channel:
     """What it serves (NomLAD): CPS, Vitale, Log_SV."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Galss:
     """The old way to the reader (GALSS) and its galss.ini."""
 
@@ -306,7 +306,7 @@ class StoreKind(Enum):
     """The system's: ROOT and CA of Windows, the keychains of macOS, the bundle of Linux."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AuthorityStore:
     """Which authorities of the catalogue a store holds."""
 
@@ -317,7 +317,7 @@ class AuthorityStore:
     """SHA-1, upper-case hexadecimal, of the catalogue's authorities in it, old ones included."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AuthorityStores:
     """The stores of authorities, and what they hold of the catalogue's."""
 
@@ -325,7 +325,7 @@ class AuthorityStores:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PersonCertificate:
     """A certificate of IGC-Santé in this person's Windows store (CurrentUser\\My)."""
 
@@ -338,7 +338,7 @@ class PersonCertificate:
     provider's type is not valid; None: not asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PersonCertificates:
     """The certificates that Chrome and Edge would offer on Windows."""
 
@@ -346,7 +346,7 @@ class PersonCertificates:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class MacCards:
     """How macOS itself looks at cards."""
 
@@ -361,7 +361,7 @@ class MacCards:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Losses:
     """How often readers went away while this program watched, without one coming in their place."""
 

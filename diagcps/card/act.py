@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 
 from diagcps.facts import Code
 from diagcps.model import Private, PrivateKind
+from diagcps.records import record
 from diagcps.secret import Secret
 
 CALLS_WITH_A_CODE = frozenset({"C_Login", "C_InitPIN", "C_SetPIN", "C_SignInit", "C_Sign"})
@@ -30,7 +31,7 @@ class Act(Enum):
     """The code porteur lets the card sign a random challenge; nothing changes on the card."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Order:
     """One act as the person confirmed it: on this card, in this state, through this library."""
 
@@ -80,7 +81,7 @@ class Order:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Codes:
     """The codes of one act, wiped by whoever handed them over."""
 
@@ -121,7 +122,7 @@ class Stopped(Enum):
     """Fewer tries are left than were shown: another program used a code meanwhile."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Call:
     """One call of the library that takes a code, or signs."""
 
@@ -141,7 +142,7 @@ class Proof:
     """The authentication certificate (DER) as the library shows it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Course:
     """How an act went, as the process that did it says."""
 

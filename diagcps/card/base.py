@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from diagcps.facts import Library, Pcsc, Reading, Slot, StoredCertificate, ToolPart
 from diagcps.model import DiagError
+from diagcps.records import record
 
 Result = TypeVar("Result")
 Transmit = Callable[[bytes], bytes]
@@ -90,7 +90,7 @@ class Libraries(Protocol):
         """Everything it shows, read in a process of its own that is ended when it hangs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Anchors:
     """The authorities at which the chain of a card's certificate may end, handed down by the
     command line: those of IGC-Santé by default, a scenario's own, or those of a file."""

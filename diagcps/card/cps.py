@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from diagcps.card import pkcs15
 from diagcps.card.atr import CardKind
@@ -25,6 +25,7 @@ from diagcps.card.iso7816 import (
     whole_length,
 )
 from diagcps.facts import CertificateEntry, Code, Update
+from diagcps.records import record
 
 _MASTER = bytes.fromhex("3F00")
 _EF_DIR = _MASTER + bytes.fromhex("2F00")
@@ -46,7 +47,7 @@ _LONGEST_PATH = 14
 """Without the master file: what one SELECT takes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Directory:
     """What leads to the codes and the certificates of a card."""
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator, Mapping
 from ctypes import CFUNCTYPE, POINTER, byref, c_char, c_ubyte, c_ulong, c_void_p
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from diagcps.records import record
 
 IS_WINDOWS = hasattr(ctypes, "WinDLL")
 LOADER = "LoadLibrary" if IS_WINDOWS else "dlopen"
@@ -162,7 +163,7 @@ class FunctionList(Structure):
     _fields_ = entries(READING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Token:
     """What C_GetTokenInfo says, its texts without their padding."""
 

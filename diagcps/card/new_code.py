@@ -9,9 +9,9 @@ from __future__ import annotations
 import calendar
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
+from diagcps.records import record
 from diagcps.secret import Secret
 
 UNBLOCKING_DIGITS = 8
@@ -50,7 +50,7 @@ ADVISED_AGAINST = frozenset({Flaw.YEAR, Flaw.DAY})
 """What the person may choose all the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Limits:
     """How long a code porteur may be, as the token says (PKCS#11 2.20, CK_TOKEN_INFO)."""
 

@@ -7,7 +7,7 @@ import json
 import re
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -16,6 +16,7 @@ from diagcps.card.process import NotUnderstood
 from diagcps.facts import Library, LibrarySlot, LibraryState, LibraryToken
 from diagcps.host.common import printable
 from diagcps.model import Private, PrivateKind, ProbeTimeout, ProbeUnavailable
+from diagcps.records import record
 from diagcps.threads import DaemonThreads
 
 Item = TypeVar("Item")
@@ -28,7 +29,7 @@ _TEXT_AT_MOST = 500
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}|-")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Called:
     """The process is about to make this call."""
 

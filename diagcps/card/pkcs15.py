@@ -7,12 +7,12 @@ code in the AODF, a certificate in a CDF.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from diagcps.card.base import CardUnreadable
 from diagcps.card.iso7816 import DataObject, data_objects, find
 from diagcps.facts import CertificateEntry
+from diagcps.records import record
 
 Item = TypeVar("Item")
 
@@ -22,7 +22,7 @@ _MOST_DIRECTORIES, _MOST_ENTRIES = 4, 32
 """More than any card has: a card that names more makes no sense, or means harm."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Application:
     """An application that EF.DIR names (ISO/IEC 7816-4, 12.2.2; 7816-15, 6.2)."""
 
@@ -30,7 +30,7 @@ class Application:
     path: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Directories:
     """The directories that EF.ODF names, each by the path of its file (ISO/IEC 7816-15, 8.2)."""
 
@@ -40,7 +40,7 @@ class Directories:
     """CDF: where the certificates are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CodeEntry:
     """A code that an AODF describes (PasswordAttributes, ISO/IEC 7816-15, 8.9.2)."""
 

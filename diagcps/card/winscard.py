@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from diagcps.card.codes import PcscCode
 from diagcps.model import ProbeUnavailable
+from diagcps.records import record
 
 PNP = "\\\\?PnP?\\Notification"
 """The name under which PC/SC reports readers that come and go (not on macOS)."""
@@ -37,7 +37,7 @@ class PcscError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ReaderState:
     """One reader as SCardGetStatusChange reports it."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from diagcps.browsing import Browser, BrowserKind, BrowserPolicy, Browsers
@@ -27,6 +26,7 @@ from diagcps.host.files import entries, state_of, text_of
 from diagcps.host.firefox import Place
 from diagcps.host.windows_registry import Hive, Registry, Values, View
 from diagcps.model import ProbeDenied
+from diagcps.records import record
 
 _CLIENTS = r"SOFTWARE\Clients\StartMenuInternet"
 _APP_PATHS = r"SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths"
@@ -86,7 +86,7 @@ _NUMBERS = tuple(str(number) for number in range(1, 65))
 """The names of the values of a list in a policy."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Reading:
     """The registry, and the variables of the person's session for the paths in it."""
 

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from diagcps.facts import FileState
 from diagcps.host.common import library, printable
 from diagcps.host.files import beginning, changed, state_of
 from diagcps.model import Private, PrivateKind
+from diagcps.records import record
 
 _MOST_PROFILES = 64
 _MOST_BYTES = 16 << 20
@@ -64,7 +65,7 @@ _CERTIFICATES = "SELECT a11 FROM nssPublic WHERE typeof(a11) = 'blob' AND length
 _SOURCE = "profiles.ini, installs.ini, extensions.json, pkcs11.txt, prefs.js, cert9.db"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Place:
     """A folder in which a Firefox lists its profiles."""
 
@@ -74,7 +75,7 @@ class Place:
     sandbox: Sandbox = Sandbox.NONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Listed:
     """A profile as a list has it."""
 

@@ -7,12 +7,12 @@ Freedesktop's « Desktop Entry Specification », « XDG Base Directory Specifica
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from diagcps.host.common import printable
 from diagcps.host.files import entries, text_of
+from diagcps.records import record
 
 _SCHEME = "x-scheme-handler/https"
 _CATEGORY = "WebBrowser"
@@ -22,7 +22,7 @@ _MOST_BYTES = 256 << 10
 _LONGEST_NAME = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Application:
     """A desktop file of a program that opens web addresses."""
 
@@ -32,7 +32,7 @@ class Application:
     command: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Desktop:
     """The folders of a person's desktop, all under a root; `home` is under it already."""
 

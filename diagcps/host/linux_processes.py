@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from diagcps.host.files import attribute, entries
+from diagcps.records import record
 
 _ANCESTORS_AT_MOST = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Process:
     """What proc_pid_stat(5) says of a process."""
 

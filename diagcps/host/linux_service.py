@@ -10,7 +10,6 @@ import re
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from diagcps.facts import PcscClients, PcscService, ServiceState
@@ -19,6 +18,7 @@ from diagcps.host.files import attribute, entries, is_allowed
 from diagcps.host.linux_processes import process, process_folders
 from diagcps.host.unix_diag import list_unix_sockets
 from diagcps.model import ProbeUnavailable
+from diagcps.records import record
 
 _LIBRARY_READER = "_read-library"
 """The argument of the process in which this tool reads a PKCS#11 library."""
@@ -47,7 +47,7 @@ _SOCKET_LINK = re.compile(r"socket:\[([0-9]+)\]")
 """What a descriptor of a socket links to (proc_pid_fd(5))."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Endpoint:
     """The socket that programs connect to for PC/SC."""
 

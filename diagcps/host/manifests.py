@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diagcps.facts import FileState
 from diagcps.host.common import printable
 from diagcps.host.files import state_of, text_of
+from diagcps.records import record
 from diagcps.workstation import RegisteredModule
 
 _MOST_BYTES = 64 << 10
@@ -18,7 +18,7 @@ _MOST_EXTENSIONS = 16
 _LONGEST = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Manifest:
     """What a manifest says."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -19,6 +18,7 @@ from diagcps.catalogue import Catalogue
 from diagcps.facts import PcscClients, ProgramKind, RunningProgram, RunningPrograms
 from diagcps.host.common import as_probe_errors, library, printable
 from diagcps.model import Platform, ProbeUnavailable
+from diagcps.records import record
 
 _ANY_ENDING = "*"
 _MOST_PROCESSES = 4096
@@ -29,7 +29,7 @@ _LENGTH_OF_A_CUT_NAME = 15
 _OF_ACTS = frozenset({ProgramKind.CARD, ProgramKind.BROWSER, ProgramKind.SCREEN})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sought:
     """A program of the catalogue, and how one system names its processes."""
 

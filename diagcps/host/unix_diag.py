@@ -9,10 +9,10 @@ import errno
 import socket
 import struct
 import time
-from dataclasses import dataclass
 
 from diagcps.host.common import as_probe_errors
 from diagcps.model import ProbeDenied, ProbeError, ProbeTimeout, ProbeUnsupported
+from diagcps.records import record
 
 # Python's socket module has names for these on Linux alone.
 _AF_NETLINK = 16
@@ -45,7 +45,7 @@ _DATAGRAM_BYTES = 1 << 16
 _DUMP_BYTES = 16 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UnixSocket:
     """One socket. The peer's inode is 0 without a connection that was accepted."""
 
@@ -55,7 +55,7 @@ class UnixSocket:
     """The path it was bound to; « @ » and the rest for an abstract name; empty without a name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Dump:
     """What some bytes of an answer hold; `is_complete` when the dump ends with them."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -13,6 +12,7 @@ from diagcps.facts import FileState
 from diagcps.host.common import library, printable
 from diagcps.host.windows_api import failed, function, last_error
 from diagcps.model import ProbeDenied, ProbeUnavailable
+from diagcps.records import record
 
 _MOST_CERTIFICATES = 4096
 _LARGEST_CERTIFICATE = 64 << 10
@@ -36,7 +36,7 @@ class Owner(Enum):
     MACHINE = 2 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class InStore:
     """A certificate while its store is open."""
 

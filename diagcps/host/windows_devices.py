@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
 from diagcps.catalogue_parts import ReaderCatalogue
 from diagcps.facts import UsbReader, UsbReaders
@@ -12,6 +11,7 @@ from diagcps.host.common import library, printable
 from diagcps.host.windows_api import function
 from diagcps.host.windows_registry import Registry, Values
 from diagcps.model import ProbeDenied, ProbeUnavailable
+from diagcps.records import record
 
 _ENUM_KEY = r"SYSTEM\CurrentControlSet\Enum"
 _SMART_CARD_READER_CLASS = "{50dd5230-ba8a-11d1-bf5d-0000f805f530}"
@@ -39,7 +39,7 @@ _USB_DEVICE = re.compile(
 _SMART_CARD_INTERFACE = re.compile(r"USB\\Class_0B(?:&.*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Device:
     """A device on USB, or one of the several that it is."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from diagcps.host.common import as_probe_errors, library, printable
 from diagcps.model import ProbeDenied
+from diagcps.records import record
 
 _LONGEST_TEXT = 64 << 10
 _MOST_BYTES = 64 << 10
@@ -36,7 +36,7 @@ class Hive(Enum):
     PERSON = "HKCU"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Values:
     """Values of one key; one of another type than is asked for, or too large, is not there."""
 

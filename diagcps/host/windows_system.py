@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from diagcps.host.windows_api import function
 from diagcps.host.windows_registry import Registry
 from diagcps.host.windows_token import own_groups, own_user
 from diagcps.model import ProbeError, ProbeUnavailable, ProbeUnsupported
+from diagcps.records import record
 from diagcps.workstation import Account, AccountKind, AppControl, Machine, MachineRole
 
 Answer = TypeVar("Answer")
@@ -36,7 +36,7 @@ _OF_A_SERVICE = ("S-1-5-80-", "S-1-5-82-")
 """How the accounts of services and of the web server's pools begin."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Version:
     """What this Windows says of itself."""
 

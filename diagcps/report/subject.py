@@ -6,12 +6,12 @@ No name of a machine or a person is in it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
 from diagcps.browsing import PageBrowser
 from diagcps.facts import Session, SessionKind
+from diagcps.records import record
 from diagcps.words import Words
 from diagcps.workstation import Account, AccountKind, Machine, MachineRole
 
@@ -38,7 +38,7 @@ class Origin(Enum):
     SIMULATED = "simulated"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Subject:
     """What a report speaks of."""
 

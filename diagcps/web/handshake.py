@@ -13,8 +13,9 @@ import os
 import secrets
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from diagcps.records import record
 
 NONCE_BYTES = 16
 
@@ -32,7 +33,7 @@ def proves(secret: str, role: str, port: int, nonce: str, given: object) -> bool
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PortFile:
     """Where the agent of this user listens, and the secret that proves it."""
 

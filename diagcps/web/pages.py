@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from diagcps import __version__
 from diagcps.browsing import BrowserKind, Browsers
@@ -20,14 +18,18 @@ from diagcps.examination import Examination
 from diagcps.facts import CardStates
 from diagcps.model import CheckId, Outcome, Private
 from diagcps.options import BROWSERS
+from diagcps.records import record
 from diagcps.report.base import CauseLine, CheckLine, EvidenceLine, Local, Report
 from diagcps.report.subject import browser_line, machine_line
 from diagcps.report.text import contact_line, plain, verdict_sentence
 from diagcps.resources import data_dir
 from diagcps.words import Words
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@record
 class CheckView:
     """One check as the page shows it, settled or not."""
 
@@ -211,19 +213,27 @@ def _area_title(area: str, words: Words) -> str:
 class Renderer:
     """The templates, compiled once."""
 
-    def __init__(self) -> None:
-        self._templates = Environment(
+    @cached_property
+    def _templates(self) -> Environment:
+        # Imported here: the agent listens, and the browser starts, without it.
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        templates = Environment(
             loader=FileSystemLoader(data_dir("templates")),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters["shown"] = _shown
-        self._templates.filters["said"] = _said
-        self._templates.filters["contact"] = contact_line
-        self._templates.filters["area_title"] = _area_title
-        self._templates.globals["version"] = __version__
+        filters = {
+            "shown": _shown,
+            "said": _said,
+            "contact": contact_line,
+            "area_title": _area_title,
+        }
+        templates.filters.update(filters)
+        templates.globals["version"] = __version__
+        return templates
 
     def render(self, template: str, **values: Any) -> str:
         """The HTML of one template."""

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 
 from aiohttp import web
@@ -116,9 +117,10 @@ async def _serve(
     async with serving(agent, listening):
         written = _write_port_file(port_file, folder)
         _stop_on_signals(agent)
+        _lead(f"{own.origin}/open/{agent.sessions.new_token()}", folder, use_browser)
+        import_module("jinja2")  # what makes the first page, while the browser starts
         gc.freeze()
         gc.enable()
-        _lead(f"{own.origin}/open/{agent.sessions.new_token()}", folder, use_browser)
         helpers = [
             asyncio.create_task(agent.watch()),
             asyncio.create_task(agent.exit_when_idle()),
@@ -206,3 +208,5 @@ def _stop_on_signals(agent: Agent) -> None:
             loop.add_signal_handler(number, agent.stopping.set)
         except NotImplementedError:  # the loop of Windows has no signal handlers
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(agent.stopping.set))
+            # Its socket for signals, when full, wakes it all the same: nothing to complain of.
+            signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)

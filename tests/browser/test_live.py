@@ -241,6 +241,7 @@ async def test_killed_agent_is_a_lost_contact_then_an_end(
     page = await tab(running)
     witness(running).forgive("ERR_CONNECTION_REFUSED")
     witness(running).forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
+    witness(running).forgive("ERR_CONNECTION_RESET")
     running.kill()
     trouble = page.get_by_role("alert")
     await expect(trouble).to_have_text(re.compile("perdu le contact"))

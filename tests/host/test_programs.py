@@ -36,6 +36,7 @@ from diagcps.model import Platform, ProbeDenied, ProbeUnavailable, ProbeUnsuppor
 from diagcps.probes import BUILT_IN
 from diagcps.replay import NoHost
 from tests.builders import CATALOGUE, check, clients, runner
+from tests.integration.bench import until
 from tests.strategies import quick
 
 LINUX, MACOS, WINDOWS = Platform.LINUX, Platform.MACOS, Platform.WINDOWS
@@ -286,12 +287,19 @@ def folder() -> Iterator[Path]:
 def running_as(file: Path, *command: str, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A program of this machine under another name, for as long as the block lasts."""
     shutil.copy(shutil.which(command[0]) or command[0], file)
-    arguments = [str(file), *command[1:]]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, **options) as program:
+    options = {"args": [str(file), *command[1:]], "stdout": subprocess.PIPE, **options}
+    with subprocess.Popen(**options) as program:
         try:
+            # The kernel tells the caller that the program began a moment before it renames it.
+            until(lambda: comm_of(program.pid) != comm_of(os.getpid()), "the program has its name")
             yield program
         finally:
             program.kill()
+
+
+def comm_of(pid: int) -> str:
+    """What the kernel calls a process."""
+    return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8")
 
 
 def told_of(pid: int) -> list[str]:
@@ -322,14 +330,10 @@ class TestThisMachine:
     @pytest.mark.parametrize("called", ["dmpconnectjs_monitor", "something"])
     def test_a_name_longer_than_the_kernel_keeps_is_known(self, folder: Path, called: str) -> None:
         file = folder / "dmpconnectjs_monitor"
-        shutil.copy(shutil.which("sleep") or "", file)
-        with subprocess.Popen([called, "60"], executable=file) as program:
-            try:
-                comm = Path(f"/proc/{program.pid}/comm").read_text(encoding="utf-8")
-                assert comm == "dmpconnectjs_mo\n"
-                assert told_of(program.pid) == ["DMP Connect-JS2"]
-            finally:
-                program.kill()
+        options = {"args": [called, "60"], "executable": file}
+        with running_as(file, "sleep", **options) as program:
+            assert comm_of(program.pid) == "dmpconnectjs_mo\n"
+            assert told_of(program.pid) == ["DMP Connect-JS2"]
 
     def test_psutil_completes_a_name_that_the_kernel_cut(self, folder: Path) -> None:
         import psutil

@@ -351,8 +351,7 @@ def test_ctrl_c_on_the_agent_waits_for_the_act_that_is_under_way(
             agent.wait(timeout_s=2.0)
         card.let_go.set()
         ended = agent.wait()
-    # The socket that wakes the loop may be full here (WSAEWOULDBLOCK): it says so, and goes on.
-    assert (ended.code, "diagcps" in ended.err) == (0, False), ended.err
+    assert (ended.code, ended.err) == (0, "")
     assert card.state == holding("cps3", pin=NEW)
     assert acting_processes() == []
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from diagcps.records import record
 
 ANCHORS_FILE = Path(__file__).with_name("anchors.pem")
 """The authorities (PEM) that simulated workstations trust."""
@@ -32,7 +33,7 @@ PIN_LENGTHS = (4, 4)
 """The least and the most digits of a code porteur, as the directory of codes (AODF) says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Plastic:
     """One simulated card, as a scenario describes it. Days count from the moment it is made."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from diagcps.card.iso7816 import OK, Response
+from diagcps.records import record
 
 _GET_RESPONSE = 0xC0
 _MORE, _ASK_FOR = 0x6100, 0x6C00
 _MOST = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Command:
     """A command in its short form (ISO/IEC 7816-4:2020, 5.2)."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from diagcps.card.simulator.base import ANCHORS_FILE, Plastic
 from diagcps.model import LoadError, UsageError
+from diagcps.records import record
 
 Role = Literal["authentication", "signature", "technical"]
 """What a key is for; « technical » is the one of the contactless interface."""
@@ -58,7 +58,7 @@ _PURPOSES = {
 _SERIAL_BYTES = 18
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Issued:
     """The certificates of one card (DER, RFC 5280)."""
 
