@@ -210,7 +210,8 @@ class Runner:
     async def _read(
         self, kind: type, gate: asyncio.Semaphore, turn: asyncio.Lock, later: float
     ) -> None:
-        """Reads the fact; one that keeps a processor busy in its turn, `later` seconds from now."""
+        """Reads the fact: on a thread once a first result was told, and one that keeps a processor
+        busy in its turn, `later` seconds from now."""
         if kind in self.facts:
             return
         probe = self.probes.get(kind)
@@ -221,6 +222,8 @@ class Runner:
             await asyncio.sleep(later)
             self.facts[kind] = await self._ask_in_turn(probe, turn)
         else:
+            if not inspect.iscoroutinefunction(probe.read):
+                await asyncio.sleep(min(later, _FIRST_TOLD_S))
             async with gate:
                 self.facts[kind] = await self._ask(probe)
 
