@@ -1,4 +1,5 @@
-"""A real Firefox and a real Chromium: what they leave on the disk is what the probes read.
+"""A real Firefox and a real Chromium: what they leave on the disk is what the probes read, and what
+the page asks of Firefox, its extension answers.
 
 What this does not prove: Firefox on Windows and macOS, whose files lie elsewhere, and its packages
 Snap and Flatpak. The CPS extension itself, signed, runs where CRYPTOLIB_RPM names its package.
@@ -30,9 +31,11 @@ from diagcps.facts import FileState
 from diagcps.host.browsers_linux import firefox_places, read_browsers
 from diagcps.host.firefox import read_profiles
 from diagcps.model import Platform
-from diagcps.workstation import Account, AccountKind
-from tests.builders import CATALOGUE, bag, causes_of, moment, system
+from diagcps.workstation import Account, AccountKind, Products, Registration
+from tests.builders import CATALOGUE, bag, causes_of, failed, moment, system
 from tests.integration.cryptolib import official
+from tests.web.live import Live
+from tests.web.test_browser_facts import workstation
 
 ROOT = Path("/")
 FIREFOX = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), "")
@@ -44,9 +47,10 @@ MODULES = (
     "/usr/lib64/libnssckbi.so",
 )
 """Any PKCS#11 library will do; this one comes with NSS."""
-SECONDS_TO_START = 10.0
+SECONDS_TO_START = 25.0
 SECONDS_TO_SETTLE = 2.0
 NAME = "Module de sécurité CPS"
+NAMED = PageBrowser(kind=BrowserKind.FIREFOX, version="", how=How.NAMED)
 
 needs_firefox = pytest.mark.skipif(not FIREFOX, reason="Firefox (firefox-esr) is not installed")
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
@@ -73,9 +77,9 @@ class Person:
         command = [FIREFOX, "--headless", "--screenshot", picture, "about:blank"]
         subprocess.run(command, env=self.environ, check=True, capture_output=True, timeout=30)
 
-    def use_firefox(self, until: Callable[[], bool]) -> None:
-        """Starts Firefox, and ends it soon after `until` is true."""
-        command = [FIREFOX, "--headless", "about:blank"]
+    def use_firefox(self, *page: str, until: Callable[[], bool]) -> None:
+        """Starts Firefox on that page, and ends it soon after `until` is true."""
+        command = [FIREFOX, "--headless", *(page or ("about:blank",))]
         with subprocess.Popen(
             command, env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
@@ -85,6 +89,30 @@ class Person:
             # What has begun then is to end: a Firefox that was killed in it starts with less.
             time.sleep(SECONDS_TO_SETTLE)
             process.terminate()
+
+    def visit(self, *how: str) -> PageBrowser:
+        """Opens the page of an agent in Firefox, and returns what it has told of Firefox."""
+        with Live(workstation()) as live:
+            visitor = live.examination.visitor
+            assert visitor is not None
+
+            def told() -> bool:
+                return visitor.seen is not None and visitor.seen.extension is not None
+
+            self.use_firefox(*how, f"{live.origin}/open/{live.token()}", until=told)
+            assert visitor.seen is not None, "Firefox did not open the page"
+            return visitor.seen
+
+    def add_extension(self, package: Path) -> None:
+        """Puts the official extension into that profile, as a program does, until Firefox has
+        taken it up; it runs from the next start on."""
+        (self.folder / "extensions").mkdir(exist_ok=True)
+        extension = f"{CATALOGUE.cryptolib.extension}.xpi"
+        shutil.copy(package / "tmp/CPS" / extension, self.folder / "extensions")
+        # What was put there by a program is off until the person agrees, but for this setting.
+        setting = 'user_pref("extensions.autoDisableScopes", 0);\n'
+        (self.folder / "user.js").write_text(setting, encoding="utf-8")
+        self.use_firefox(until=lambda: bool(self.own().extensions))
 
     def profiles(self, catalogue: Catalogue = CATALOGUE) -> FirefoxProfiles:
         return read_profiles(firefox_places(ROOT, self.home, self.environ), catalogue)
@@ -99,18 +127,19 @@ class Person:
         (file,) = self.home.glob(".*/**/extensions.json")
         return file.parent
 
-    def judged(self) -> tuple[str, ...]:
+    def judged(self, page: PageBrowser = NAMED) -> tuple[str, ...]:
         """The causes that the check of the extension finds."""
         return causes_of(
             judge_extension,
             bag(
                 read_browsers(ROOT, self.home, self.environ),
                 self.profiles(),
-                PageBrowser(kind=BrowserKind.FIREFOX, version="", how=How.NAMED),
+                page,
                 CATALOGUE,
                 system(Platform.LINUX),
                 replace(moment(), at=datetime.now(UTC)),
                 Account(kind=AccountKind.PERSON, source="test"),
+                missing={Products: failed(), Registration: failed()},
             ),
         )
 
@@ -201,13 +230,8 @@ def package(tmp_path: Path) -> Iterator[Path]:
 
 @needs_firefox
 def test_the_official_extension_and_its_module_are_told(person: Person, package: Path) -> None:
+    person.add_extension(package)
     extension = CATALOGUE.cryptolib.extension
-    (person.folder / "extensions").mkdir(exist_ok=True)
-    shutil.copy(package / f"tmp/CPS/{extension}.xpi", person.folder / "extensions")
-    # What was put there by a program is off until the person agrees, but for this setting.
-    setting = 'user_pref("extensions.autoDisableScopes", 0);\n'
-    (person.folder / "user.js").write_text(setting, encoding="utf-8")
-    person.use_firefox(until=lambda: bool(person.own().extensions))
     assert [(each.id, each.active) for each in person.own().extensions] == [(extension, True)]
     assert person.judged() == ("browser.module-missing",)
 
@@ -221,6 +245,26 @@ def test_the_official_extension_and_its_module_are_told(person: Person, package:
     person.use_firefox(until=lambda: bool(person.own().modules))
     assert [each.library for each in person.own().modules] == [official.MODULE.name]
     assert person.judged() == ()
+
+
+@needs_firefox
+def test_a_firefox_without_the_extension_says_so_to_the_page(person: Person) -> None:
+    seen = person.visit()
+    assert (seen.kind, seen.how, seen.extension) == (BrowserKind.FIREFOX, How.PAGE, False)
+    assert seen.version in said_by(FIREFOX, person.home)
+    assert person.judged(seen) == ("browser.extension-missing",)
+
+
+@needs_firefox
+@pytest.mark.timeout(120)  # Firefox starts three times
+def test_the_official_extension_answers_the_page_but_in_no_private_window(
+    person: Person, package: Path
+) -> None:
+    person.add_extension(package)
+    seen = person.visit()
+    assert (seen.kind, seen.how, seen.extension) == (BrowserKind.FIREFOX, How.PAGE, True)
+    assert person.judged(seen) == ("browser.module-missing",)
+    assert person.visit("--private-window") == replace(seen, extension=False)
 
 
 @needs_firefox
