@@ -20,6 +20,7 @@ NAMES = (
     "sixteen",
     "host",
     "judging",
+    "network",
 )
 EXIT_OVER, EXIT_NOT_MEASURED = 1, 77
 

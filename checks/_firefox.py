@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from diagcps.api import (
-    Account,
-    AccountKind,
     BrowserKind,
     Browsers,
     Catalogue,
@@ -27,30 +25,29 @@ from diagcps.api import (
     NotApplicable,
     PageBrowser,
     ProbeFailure,
+    Products,
     Reason,
+    RegisteredModule,
+    Registration,
     Sandbox,
     SecurityModule,
     record,
 )
 
+from ._installed import known, listed
+
 IN_USE = timedelta(days=90)
 """A profile that was not used for longer is nobody's."""
 _OF_THE_CARD, _OF_OPENSC = ("cps3", "module de sécurité cps"), ("opensc", "onepin-opensc")
 """How the modules of the card are named, and how files of their libraries begin."""
-
-
-def whose(facts: Facts) -> Iterator[Evidence]:
-    """Raises NotApplicable for an account that is no person's: nobody's browsers are seen by it."""
-    account = facts.get(Account)
-    if isinstance(account, Account) and account.kind is AccountKind.SYSTEM:
-        yield Evidence(key="account", value=account.kind.value, source=account.source)
-        raise NotApplicable
+_NAMES_OF_MODULES = ("cps3", "cps3_x86")
+"""By which the extension asks Firefox for a module (its asipsantePKCS11.js): for 64 and 32 bits."""
 
 
 def signs_in_with(facts: Facts, kind: BrowserKind) -> bool:
     """Whether the person is known to sign in with that browser."""
-    page = facts.get(PageBrowser)
-    return isinstance(page, PageBrowser) and page.kind is kind
+    page = known(facts, PageBrowser)
+    return page is not None and page.kind is kind
 
 
 def level(facts: Facts) -> Level | None:
@@ -141,8 +138,8 @@ def _unread(facts: Facts, why: ProbeFailure) -> MissingFact | NotApplicable:
 
 def is_installed(facts: Facts) -> bool:
     """Firefox is installed, or nobody could say that it is not."""
-    browsers = facts.get(Browsers)
-    if not isinstance(browsers, Browsers):
+    browsers = known(facts, Browsers)
+    if browsers is None:
         return True
     return any(browser.kind is BrowserKind.FIREFOX for browser in browsers.browsers)
 
@@ -170,3 +167,30 @@ def seen(profile: FirefoxProfile, catalogue: Catalogue) -> Iterator[Evidence]:
 
 def _state(extension: Extension) -> str:
     return "active" if extension.active else "disabled"
+
+
+def useless_manifests(facts: Facts) -> Iterator[Evidence]:
+    """Where the extension finds no module to load: the manifests of an installed Cryptolib, if they
+    were read and none of them leads Firefox to its library."""
+    registration, products = known(facts, Registration), known(facts, Products)
+    if registration is None or products is None or not listed(products):
+        return
+    own = [each for each in registration.modules if each.name.lower() in _NAMES_OF_MODULES]
+    told = {each: _says(each, facts[Catalogue].cryptolib.extension) for each in own}
+    if not {"usable", "unreadable"}.isdisjoint(told.values()):
+        return
+    for module, value in told.items():
+        yield Evidence(key="module-manifest", value=value, source=module.source)
+    if not told:
+        yield Evidence(key="module-manifest", value="missing", source=registration.source)
+
+
+def _says(module: RegisteredModule, extension: str) -> str:
+    """What Firefox makes of a manifest, as evidence has it."""
+    if FileState.UNREADABLE in (module.manifest, module.library):
+        return "unreadable"
+    if module.manifest is not FileState.PRESENT:
+        return "missing"
+    if extension not in module.allows:
+        return "not-for-extension"
+    return "usable" if module.library is FileState.PRESENT else "without-library"

@@ -16,6 +16,7 @@ from diagcps.api import (
     AccountKind,
     AuthenticationCertificates,
     BrowserKind,
+    Browsers,
     CardKind,
     CardState,
     CardStates,
@@ -23,6 +24,7 @@ from diagcps.api import (
     Certificate,
     Evidence,
     Facts,
+    FileState,
     Level,
     Library,
     LibraryState,
@@ -57,6 +59,8 @@ _VERSION = re.compile(r"v?([0-9]{1,6}(?:\.[0-9]{1,6}){0,7})\.?(?![0-9A-Za-z.])",
 _IBM_PC = frozenset({"amd64", "x86_64", "x64"})
 _IBM_PC_32 = frozenset({"x86", "i386", "i486", "i586", "i686"})
 _ARM = frozenset({"arm64", "aarch64"})
+_PUBLISHED = frozenset({"x86", "x86_64"})
+"""The kinds of program for which the Cryptolib is published on Windows and Linux."""
 
 
 class Way(Enum):
@@ -79,6 +83,8 @@ _THROUGH_MACOS = frozenset(
 
 OF_CARD = (Pcsc, CardStates, AuthenticationCertificates)
 OF_WAY = (System, PageBrowser)
+OF_KIND = (Browsers, PageBrowser)
+"""The facts that `browser_kinds` looks at."""
 OF_AGE = (Products, Catalogue, Pcsc, CardStates, Library)
 """The facts that `is_too_old` looks at."""
 OF_WORK = (*OF_CARD, *OF_WAY, Account, Library, PersonCertificates, MacCards)
@@ -156,8 +162,27 @@ def way(facts: Facts) -> Way | None:
     if page.kind is BrowserKind.FIREFOX:
         return Way.LIBRARY
     if platform is Platform.WINDOWS:
-        return Way.STORE if page.kind in _THROUGH_WINDOWS else None
-    return Way.TOKEN if page.kind in _THROUGH_MACOS else None
+        return Way.STORE if page.chromium or page.kind in _THROUGH_WINDOWS else None
+    return Way.TOKEN if page.chromium or page.kind in _THROUGH_MACOS else None
+
+
+def browser_kinds(facts: Facts) -> set[str]:
+    """For which processors the browser is in which the person signs in; none when nobody knows."""
+    page, browsers = known(facts, PageBrowser), known(facts, Browsers)
+    if page is None or browsers is None or page.kind is BrowserKind.OTHER:
+        return set()
+    found = {each.architecture for each in browsers.browsers if each.kind is page.kind}
+    return {architecture_of(each) for each in found if each}
+
+
+def is_for_others(kinds: set[str], browser: set[str]) -> bool | None:
+    """No library is for the browser's kind of program; None where that is not known.
+
+    For other processors nothing is published, and nobody says what comes of it.
+    """
+    if not kinds or not browser or not browser <= _PUBLISHED:
+        return None
+    return not kinds & browser
 
 
 def of_a_person(facts: Facts) -> Iterator[Evidence]:
@@ -237,8 +262,27 @@ def works(facts: Facts) -> bool | None:
 
 
 def is_without_library(facts: Facts) -> bool:
-    """The card is seen to come to the browser by a way that does not need the PKCS#11 library."""
-    return way(facts) is not Way.LIBRARY and works(facts) is True
+    """The card comes to the browser by a way that does not need the PKCS#11 library: it is seen to,
+    or CPS Gestion is there, which alone gives it to CryptoTokenKit."""
+    taken = way(facts)
+    if taken is Way.TOKEN:
+        mac = known(facts, MacCards)
+        return mac is not None and (mac.gestion is FileState.PRESENT or has_token(mac))
+    return taken is not Way.LIBRARY and works(facts) is True
+
+
+def is_of_the_browser(facts: Facts) -> bool | None:
+    """The browser can load the library, and this program of another kind cannot: it is a 32-bit
+    Firefox, with the 32-bit library alone. None where the browsers could not be listed."""
+    library = known(facts, Library)
+    kinds = {architecture_of(each) for each in library.architectures} if library else set()
+    if library is None or library.state is not LibraryState.WRONG_ARCHITECTURE or not kinds:
+        return False
+    if way(facts) not in (Way.LIBRARY, None):
+        return False
+    if any(known(facts, kind) is None for kind in OF_KIND):
+        return None
+    return is_for_others(kinds, browser_kinds(facts)) is False
 
 
 def level_of_library(facts: Facts) -> Level | None:

@@ -22,13 +22,15 @@ from diagcps.api import (
     Level,
     MissingFact,
     NotApplicable,
+    Platform,
     ProbeFailure,
     Products,
     Reason,
     StoreKind,
+    System,
 )
 
-from ._installed import OF_CARD, OF_WAY, Way, certificate, cryptolib, known, way
+from ._installed import OF_CARD, OF_WAY, OF_WORK, Way, certificate, cryptolib, known, way, works
 
 if TYPE_CHECKING:
     from diagcps.api import KnownAuthority
@@ -100,9 +102,11 @@ def judge_old(facts: Facts) -> Iterator[Finding | Evidence]:
     for name, place in dict.fromkeys((*in_stores, *in_profiles)):
         yield Evidence(key="authority-old", value=name, source=place)
     if in_stores or in_profiles:
-        # A Firefox in which nobody signs in bothers nobody.
-        matters = bool(in_stores) or way(facts) is Way.LIBRARY
-        yield Finding(cause=_OBSOLETE, level=None if matters else Level.INFO)
+        # A Firefox in which nobody signs in bothers nobody; on Linux nothing is known to take
+        # authorities from the Coffre.
+        taken = bool(in_stores) and facts[System].platform is not Platform.LINUX
+        matters = taken or (bool(in_profiles) and way(facts) is Way.LIBRARY)
+        yield Finding(cause=_OBSOLETE, level=None if matters and not works(facts) else Level.INFO)
 
 
 def _old(store: AuthorityStore | FirefoxProfile, old: dict[str, str]) -> list[str]:
@@ -122,6 +126,6 @@ OLD = Check(
     id=CheckId("certificate.old-authorities"),
     area=Area.CERTIFICATE,
     judge=judge_old,
-    uses=(AuthorityStores, FirefoxProfiles, Catalogue, *OF_WAY),
+    uses=(AuthorityStores, FirefoxProfiles, Catalogue, *OF_WORK),
     causes=(_OBSOLETE,),
 )

@@ -22,15 +22,21 @@ from diagcps.api import (
     CheckId,
     Evidence,
     Facts,
+    FileState,
     Finding,
     FirefoxProfile,
     FirefoxProfiles,
     How,
     Level,
+    MissingFact,
     Moment,
     NotApplicable,
     PageBrowser,
     Platform,
+    ProbeFailure,
+    Products,
+    Reason,
+    Registration,
     Sandbox,
     Software,
     System,
@@ -46,8 +52,9 @@ from ._firefox import (
     read,
     seen,
     signs_in_with,
-    whose,
+    useless_manifests,
 )
+from ._installed import known, of_a_person
 
 if TYPE_CHECKING:
     from diagcps.api import KnownBrowser
@@ -62,6 +69,7 @@ _UNCOVERED = CauseId("browser.profile-uncovered")
 _OBSOLETE = CauseId("browser.extension-obsolete")
 _DUPLICATE = CauseId("browser.duplicate-modules")
 _LOCAL_ACCESS = CauseId("browser.local-access")
+_INCOMPLETE = CauseId("middleware.incomplete")
 
 _MAJOR = re.compile(r"[0-9]{1,6}", re.ASCII)
 _SHOWS_CARDS = (Platform.WINDOWS, Platform.MACOS)
@@ -75,24 +83,26 @@ _OF_LOOPBACK = (
 
 def judge_supported(facts: Facts) -> Iterator[Finding | Evidence]:
     """There is a browser that can use the card, and the person's is recent enough."""
-    yield from whose(facts)
-    page = facts.get(PageBrowser)
+    yield from of_a_person(facts)
+    page = known(facts, PageBrowser)
     # Whoever is shown the page, or has a profile, has a browser, whatever no list says.
-    is_there = isinstance(page, PageBrowser) or _has_profile(facts)
-    browsers = facts.get(Browsers) if is_there else facts[Browsers]
-    installed = browsers.browsers if isinstance(browsers, Browsers) else ()
+    is_there = page is not None or _has_profile(facts)
+    browsers = known(facts, Browsers) if is_there else facts[Browsers]
+    installed = browsers.browsers if browsers is not None else ()
     for browser in installed:
         named = f"{browser.name} {browser.version}".strip()
         yield Evidence(key="browser", value=named, source=browser.source)
     kinds = {browser.kind for browser in installed}
-    if isinstance(page, PageBrowser):
+    if page is not None:
         yield _signing_in(page)
         kinds.add(page.kind)
     if not kinds - {BrowserKind.INTERNET_EXPLORER} and not _has_profile(facts):
+        if browsers is None or _may_be_hidden(facts):
+            raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
+        yield Evidence(key="browsers", value=len(installed), source=browsers.source)
         yield Finding(cause=_NONE)
         return
-    own_kind = page.kind if isinstance(page, PageBrowser) else None
-    if own_kind is not None and _is_too_old(facts, own_kind):
+    if page is not None and _is_too_old(facts, page.kind):
         yield Finding(cause=_TOO_OLD)
     elif any(_is_too_old(facts, kind) for kind in kinds - {BrowserKind.INTERNET_EXPLORER}):
         yield Finding(cause=_TOO_OLD, level=Level.INFO)
@@ -104,19 +114,26 @@ def _signing_in(page: PageBrowser) -> Evidence:
 
 def _has_profile(facts: Facts) -> bool:
     """A Firefox that no list names was used."""
-    profiles = facts.get(FirefoxProfiles)
-    return isinstance(profiles, FirefoxProfiles) and bool(read(profiles))
+    profiles = known(facts, FirefoxProfiles)
+    return profiles is not None and bool(read(profiles))
 
 
-def _known(facts: Facts, kind: BrowserKind) -> KnownBrowser | None:
+def _may_be_hidden(facts: Facts) -> bool:
+    """A list of browsers, or a profile, could not be read."""
+    browsers, profiles = known(facts, Browsers), known(facts, FirefoxProfiles)
+    states = {each.state for each in profiles.profiles} if profiles is not None else set()
+    return FileState.UNREADABLE in states or (browsers is not None and browsers.hidden)
+
+
+def _family(facts: Facts, kind: BrowserKind) -> KnownBrowser | None:
     return next((each for each in facts[Catalogue].browsers.browsers if each.kind is kind), None)
 
 
 def _version(facts: Facts, kind: BrowserKind) -> int | None:
     """The major version: of the page's browser as it says itself, else of the newest installed."""
-    page, browsers = facts.get(PageBrowser), facts.get(Browsers)
-    said = [page.version] if isinstance(page, PageBrowser) and page.kind is kind else []
-    if not any(said) and isinstance(browsers, Browsers):
+    page, browsers = known(facts, PageBrowser), known(facts, Browsers)
+    said = [page.version] if page is not None and page.kind is kind else []
+    if not any(said) and browsers is not None:
         said = [browser.version for browser in browsers.browsers if browser.kind is kind]
     majors = (_MAJOR.match(version) for version in said)
     return max((int(found[0]) for found in majors if found), default=None)
@@ -125,49 +142,83 @@ def _version(facts: Facts, kind: BrowserKind) -> int | None:
 def _is_too_old(facts: Facts, kind: BrowserKind) -> bool:
     if kind is BrowserKind.INTERNET_EXPLORER:
         return True
-    known, version = _known(facts, kind), _version(facts, kind)
-    return known is not None and version is not None and version < known.least
+    family, version = _family(facts, kind), _version(facts, kind)
+    return family is not None and version is not None and version < family.least
 
 
 def judge_extension(facts: Facts) -> Iterator[Finding | Evidence]:
     """Firefox has the extension and the module by which it uses the card."""
-    yield from whose(facts)
-    page = facts.get(PageBrowser)
-    if isinstance(page, PageBrowser) and page.kind is BrowserKind.FIREFOX:
+    yield from of_a_person(facts)
+    page = known(facts, PageBrowser)
+    if page is not None and page.kind is BrowserKind.FIREFOX:
         yield _signing_in(page)
         if page.how is How.PAGE and page.extension is not None:
-            yield from _as_the_page_says(facts, answers=page.extension)
+            yield Evidence(key="extension-answers", value=page.extension, source="isCpsWebExAlive")
+            yield from _where_it_answers(facts) if page.extension else _where_it_is_silent(facts)
             return
     elif not is_installed(facts):
         raise NotApplicable
-    yield from _as_the_profile_says(facts)
+    profile = own(facts)
+    yield from seen(profile, facts[Catalogue])
+    if not equipment(profile, facts[Catalogue]).serves:
+        yield from _lacks(profile, facts)
 
 
-def _as_the_page_says(facts: Facts, *, answers: bool) -> Iterator[Finding | Evidence]:
+def _where_it_answers(facts: Facts) -> Iterator[Finding | Evidence]:
     """The page knows better than the disk, which holds other profiles too."""
-    yield Evidence(key="extension-answers", value=answers, source="isCpsWebExAlive")
-    profiles, catalogue = facts.get(FirefoxProfiles), facts[Catalogue]
-    found = read(profiles) if isinstance(profiles, FirefoxProfiles) else []
-    has = {each: equipment(each, catalogue) for each in found}
+    found, catalogue = _read(facts), facts[Catalogue]
     for profile in found:
         yield from seen(profile, catalogue)
-    active = [e for e, its in has.items() if its.extension is not None and its.extension.active]
-    if answers:
-        if active and not any(has[each].serves for each in active):
-            yield Finding(cause=_cause(active[0], has[active[0]]))
+    has = ((profile, equipment(profile, catalogue)) for profile in found)
+    active = [(p, its) for p, its in has if its.extension is not None and its.extension.active]
+    if active and not any(its.serves for _, its in active):
+        yield from _lacks(active[0][0], facts)
+
+
+def _where_it_is_silent(facts: Facts) -> Iterator[Finding | Evidence]:
+    """So is an extension in a private window, where modules serve all the same, and one that a
+    module loaded by hand does without: what a profile lacks is told by its files."""
+    found, catalogue = _read(facts), facts[Catalogue]
+    for profile in found:
+        yield from seen(profile, catalogue)
+    try:
+        mine = own(facts)
+    except (MissingFact, NotApplicable):
+        yield Finding(cause=_MISSING)  # nothing but the page tells
         return
-    recent = [each for each in found if is_in_use(each, facts[Moment].at)]
-    if recent and all(has[each].serves for each in recent):
-        # A private window, where extensions are silent and modules are not; or another profile.
-        yield Finding(cause=_MISSING, level=Level.WARN)
+    recent = [each for each in found if is_in_use(each, facts[Moment].at)] or [mine]
+    lacking = [each for each in (mine, *recent) if not equipment(each, catalogue).serves]
+    if mine in lacking or len(lacking) == len(recent):
+        yield from _lacks(lacking[0], facts, is_silent=True)
     else:
-        lacking = next((each for each in recent or found if not has[each].serves), None)
-        cause = _cause(lacking, has[lacking]) if lacking is not None else _MISSING
-        yield Finding(cause=_MISSING if cause is _NO_MODULE else cause)
+        yield Finding(cause=_MISSING, level=Level.INFO)
+
+
+def _read(facts: Facts) -> list[FirefoxProfile]:
+    profiles = known(facts, FirefoxProfiles)
+    return read(profiles) if profiles is not None else []
+
+
+def _lacks(
+    profile: FirefoxProfile, facts: Facts, *, is_silent: bool = False
+) -> Iterator[Finding | Evidence]:
+    """Why a profile without the module is without it.
+
+    Raises MissingFact where nobody knows whether the person signs in with Firefox.
+    """
+    has = equipment(profile, facts[Catalogue])
+    cause = _cause(profile, has)
+    if cause is _NO_MODULE and is_silent:
+        cause = _MISSING  # not active, whatever the list says
+    manifests = tuple(useless_manifests(facts)) if cause is _NO_MODULE else ()
+    yield from manifests
+    by_system = profile.system_certificates is True and facts[System].platform in _SHOWS_CARDS
+    # What may well serve in the module's place is no proof that the card cannot be used.
+    harmless = by_system or has.opensc or facts[PageBrowser].kind is not BrowserKind.FIREFOX
+    yield Finding(cause=_INCOMPLETE if manifests else cause, level=Level.INFO if harmless else None)
 
 
 def _cause(profile: FirefoxProfile, has: Equipment) -> CauseId:
-    """Why a profile without the module is without it."""
     if profile.sandbox is not Sandbox.NONE:
         return _SANDBOXED
     if has.extension is None:
@@ -175,25 +226,14 @@ def _cause(profile: FirefoxProfile, has: Equipment) -> CauseId:
     return _NO_MODULE if has.extension.active else _DISABLED
 
 
-def _as_the_profile_says(facts: Facts) -> Iterator[Finding | Evidence]:
-    profile, catalogue = own(facts), facts[Catalogue]
-    yield from seen(profile, catalogue)
-    has = equipment(profile, catalogue)
-    if has.serves:
-        return
-    by_system = profile.system_certificates is True and facts[System].platform in _SHOWS_CARDS
-    # What may well serve in the module's place is no proof that the card cannot be used.
-    meaning = Level.INFO if by_system or has.opensc else level(facts)
-    yield Finding(cause=_cause(profile, has), level=meaning)
-
-
 def judge_profiles(facts: Facts) -> Iterator[Finding | Evidence]:
     """The other profiles that are used have what the person's has, and nothing of before."""
-    yield from whose(facts)
+    yield from of_a_person(facts)
     if not is_installed(facts) and not signs_in_with(facts, BrowserKind.FIREFOX):
         raise NotApplicable
     mine, catalogue, now = own(facts), facts[Catalogue], facts[Moment].at
-    found = read(facts[FirefoxProfiles])
+    profiles = facts[FirefoxProfiles]
+    found = read(profiles)
     yield Evidence(key="profiles", value=len(found), source="profiles.ini")
     used = [each for each in found if each is mine or is_in_use(each, now)]
     has = {each: equipment(each, catalogue) for each in used}
@@ -202,16 +242,24 @@ def judge_profiles(facts: Facts) -> Iterator[Finding | Evidence]:
     covered = any(its.serves or its.extension is not None for its in has.values())
     bare = [e for e, its in has.items() if not its.serves and its.extension is None and not its.old]
     if covered and any(each is not mine for each in bare):
-        yield Finding(cause=_UNCOVERED, level=level(facts))
+        yield Finding(cause=_UNCOVERED, level=Level.INFO if _answers(facts) else level(facts))
     elif any(its.old for its in has.values()):
         # Beside the module that serves, an old extension is only a thing to tidy up.
         bites = any(its.old and not its.serves for its in has.values())
         yield Finding(cause=_OBSOLETE, level=level(facts) if bites else Level.INFO)
+    elif profiles.unread and signs_in_with(facts, BrowserKind.FIREFOX):
+        raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
+
+
+def _answers(facts: Facts) -> bool:
+    """The extension answers where the person signs in: other profiles lack what is not asked."""
+    page = known(facts, PageBrowser)
+    return page is not None and page.how is How.PAGE and page.extension is True
 
 
 def judge_modules(facts: Facts) -> Iterator[Finding | Evidence]:
     """Firefox gets the card's certificates from one side only."""
-    yield from whose(facts)
+    yield from of_a_person(facts)
     if not is_installed(facts) and not signs_in_with(facts, BrowserKind.FIREFOX):
         raise NotApplicable
     profile, catalogue = own(facts), facts[Catalogue]
@@ -226,22 +274,22 @@ def judge_modules(facts: Facts) -> Iterator[Finding | Evidence]:
 
 def judge_local_access(facts: Facts) -> Iterator[Finding | Evidence]:
     """A page can speak to the program of this machine that it needs, without being asked first."""
-    yield from whose(facts)
+    yield from of_a_person(facts)
     page, software, catalogue = facts[PageBrowser], facts[Software], facts[Catalogue]
     yield _signing_in(page)
     listening = {each.program for each in catalogue.ports.programs if each.ports}
     agents = [each.name for each in software.running if each.name in listening]
     for name in agents:
         yield Evidence(key="local-program", value=name, source=software.source)
-    known, version = _known(facts, page.kind), _version(facts, page.kind)
-    if not agents or known is None or version is None or not known.asks_local_access:
+    family, version = _family(facts, page.kind), _version(facts, page.kind)
+    if not agents or family is None or version is None or not family.asks_local_access:
         return
-    browsers = facts.get(Browsers)
-    policies = browsers.policies if isinstance(browsers, Browsers) else ()
+    browsers = known(facts, Browsers)
+    policies = browsers.policies if browsers is not None else ()
     allowed = [p for p in policies if p.browser is page.kind and p.name in _OF_LOOPBACK]
     for policy in allowed:
         yield Evidence(key="browser-policy", value=policy.name, source="policies")
-    if version >= known.asks_local_access and not allowed:
+    if version >= family.asks_local_access and not allowed:
         yield Finding(cause=_LOCAL_ACCESS, level=Level.INFO)
 
 
@@ -259,8 +307,8 @@ EXTENSION = Check(
     id=CheckId("browser.extension"),
     area=Area.BROWSER,
     judge=judge_extension,
-    uses=_OF_FIREFOX,
-    causes=(_MISSING, _DISABLED, _NO_MODULE, _SANDBOXED),
+    uses=(*_OF_FIREFOX, Registration, Products),
+    causes=(_MISSING, _DISABLED, _NO_MODULE, _SANDBOXED, _INCOMPLETE),
 )
 
 PROFILES = Check(

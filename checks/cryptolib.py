@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from diagcps.api import (
@@ -39,6 +39,7 @@ from diagcps.api import (
     When,
 )
 
+from ._firefox import signs_in_with
 from ._installed import (
     OF_AGE,
     OF_WORK,
@@ -68,6 +69,8 @@ _RESTART = CauseId("middleware.restart-needed")
 
 _CONTACTLESS = re.compile(r"\b(NFC|CL|contactless)\b", re.IGNORECASE)
 """How the PC/SC name of an interface without contact tells it."""
+_EARLIEST_DAY = timedelta(hours=14)
+"""How long before UTC a day begins at the earliest (UTC+14, Kiribati)."""
 _CPS4_T0 = bytes.fromhex("3BDC18FF")
 """How the answer to reset of a CPS4 begins that speaks T=0 (the list of pcsc-tools)."""
 
@@ -139,7 +142,7 @@ def _is_so(when: When, facts: Facts) -> bool:
         case When.FIREFOX | When.SEVERAL_PROFILES:
             profiles, one = known(facts, FirefoxProfiles), when is When.FIREFOX
             opened = [p for p in profiles.profiles if p.used is not None] if profiles else []
-            return _signs_in_with_firefox(facts) and (one or len(opened) > 1)
+            return signs_in_with(facts, BrowserKind.FIREFOX) and (one or len(opened) > 1)
         case When.APPLE_SILICON:
             return architecture_of(facts[System].architecture) == "arm64"
         case When.DUAL_READER:
@@ -149,11 +152,6 @@ def _is_so(when: When, facts: Facts) -> bool:
             return any(without) and not all(without)
         case When.INSTALLING | When.OTHER:
             return False
-
-
-def _signs_in_with_firefox(facts: Facts) -> bool:
-    page = known(facts, PageBrowser)
-    return page is not None and page.kind is BrowserKind.FIREFOX
 
 
 def judge_single(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -167,7 +165,7 @@ def judge_single(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Evidence(key="copy", value=copy.name, source=copy.place)
     versions = {version_of(each.version) or each.version for each in products if each.version}
     if len(versions) > 1:
-        yield Finding(cause=_SEVERAL)
+        yield Finding(cause=_SEVERAL, level=Level.INFO if works(facts) else None)
 
 
 def judge_generation(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -180,7 +178,7 @@ def judge_generation(facts: Facts) -> Iterator[Finding | Evidence]:
     for product in old:
         yield Evidence(key="leftover", value=product.name, source=product.source)
     if left or old:
-        yield Finding(cause=_OBSOLETE)
+        yield Finding(cause=_OBSOLETE, level=Level.INFO if works(facts) else None)
 
 
 def judge_dictionary(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -217,14 +215,19 @@ def judge_restarted(facts: Facts) -> Iterator[Finding | Evidence]:
     installed = product.installed
     if installed is None or started is None:
         raise NotApplicable
-    yield Evidence(key="installed", value=_minute(installed), source=product.source)
+    # A list that knows the day alone says its beginning in UTC; the person's own may be earlier.
+    is_day = installed.time() == time.min
+    said = installed.date().isoformat() if is_day else _minute(installed)
+    yield Evidence(key="installed", value=said, source=product.source)
     yield Evidence(key="started", value=_minute(started), source=facts[Machine].source)
-    # A list that knows the day alone says its beginning, which is a whole or half hour everywhere.
-    if (installed.minute % 30, installed.second) == (0, 0) or started >= installed:
+    if installed - started <= (_EARLIEST_DAY if is_day else timedelta()):
         return
-    # Required after each installation on macOS; on Windows none says so: a precaution.
-    needed = facts[System].platform is Platform.MACOS and works(facts) is not True
-    yield Finding(cause=_RESTART, level=None if needed else Level.INFO)
+    if facts[System].platform is Platform.MACOS:
+        # Its release notes require it after each installation.
+        yield Finding(cause=_RESTART, level=Level.INFO if works(facts) else None)
+    elif works(facts) is not True:
+        # The installer for Windows needs none: a precaution, where something does not work.
+        yield Finding(cause=_RESTART, level=Level.INFO)
 
 
 def _minute(at: datetime) -> str:
@@ -252,7 +255,7 @@ SINGLE = Check(
     id=CheckId("middleware.single"),
     area=Area.MIDDLEWARE,
     judge=judge_single,
-    uses=(Products, Components),
+    uses=(Products, Components, *OF_WORK),
     causes=(_SEVERAL,),
 )
 
@@ -260,7 +263,7 @@ GENERATION = Check(
     id=CheckId("middleware.generation"),
     area=Area.MIDDLEWARE,
     judge=judge_generation,
-    uses=(Components, Products),
+    uses=(Components, Products, *OF_WORK),
     causes=(_OBSOLETE,),
 )
 

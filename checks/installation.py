@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from diagcps.api import (
     Area,
-    Browsers,
     Catalogue,
     CauseId,
     Check,
@@ -26,7 +25,6 @@ from diagcps.api import (
     Library,
     LibraryState,
     NotApplicable,
-    PageBrowser,
     Part,
     Pcsc,
     Platform,
@@ -38,10 +36,13 @@ from diagcps.api import (
 )
 
 from ._installed import (
+    OF_KIND,
     OF_WAY,
     OF_WORK,
     Way,
     architecture_of,
+    browser_kinds,
+    is_for_others,
     known,
     listed,
     version_of,
@@ -61,8 +62,6 @@ _LIBRARIES = {Way.LIBRARY: Part.PKCS11, Way.STORE: Part.CSP}
 _ELSEWHERE = (Part.MANIFEST, Part.DICTIONARY)
 """Parts that other checks speak of."""
 _OF_ONE_WAY = {Part.PKCS11: Way.LIBRARY, Part.CSP: Way.STORE, Part.MANAGER: Way.STORE}
-_KINDS = frozenset({"x86", "x86_64"})
-"""The kinds of program for which the Cryptolib is published on Windows and Linux."""
 
 _PROVIDER = "ASIP Sante Cryptographic Provider"
 _CALAIS_ATR = bytes.fromhex("3B00000000001225006480000000009000")
@@ -85,8 +84,20 @@ def judge_complete(facts: Facts) -> Iterator[Finding | Evidence]:
     for evidence, _ in lacks:
         yield evidence
     if lacks:
-        keeps = works(facts) is not True and any(bites for _, bites in lacks)
+        comes = works(facts)
+        misses = comes is False if _is_newer(facts) else comes is not True
+        keeps = misses and any(bites for _, bites in lacks)
         yield Finding(cause=_INCOMPLETE, level=None if keeps else Level.INFO)
+
+
+def _is_newer(facts: Facts) -> bool:
+    """No source says what the version that is listed lays down: files and registry are described
+    for the version of which the checksums are published."""
+    products, platform = known(facts, Products), facts[System].platform
+    own = (file for file in facts[Catalogue].cryptolib.files if file.platform is platform)
+    described = [v for file in own for c in file.checksums if (v := version_of(c.version))]
+    have = [v for each in listed(products) if (v := version_of(each.version))] if products else []
+    return bool(described and have) and max(have) > max(described)
 
 
 def _is_installed(facts: Facts) -> bool:
@@ -165,7 +176,7 @@ def _unregistered(facts: Facts) -> Iterator[_Lack]:
     own = [each for each in registration.providers if not views or each.view in views]
     bites = _is_on_the_way(Part.CSP, facts)
     # One for the other kind of programs alone is the matter of `middleware.architecture` too.
-    for_others = _is_for_others(_kinds(_there(facts, Part.CSP)), _browser_kinds(facts))
+    for_others = is_for_others(_kinds(_there(facts, Part.CSP)), browser_kinds(facts))
     if not own and not for_others:
         source = " ".join(f"({view}-bit)" for view in views)
         yield Evidence(key="unregistered", value=_PROVIDER, source=source or "registry"), bites
@@ -179,7 +190,7 @@ def _views(facts: Facts) -> tuple[str, ...]:
     """The view of the registry in which the browser looks; none where there is one alone."""
     if architecture_of(facts[System].architecture) == "x86":
         return ()
-    return ("32",) if _browser_kinds(facts) == {"x86"} else ("64",)
+    return ("32",) if browser_kinds(facts) == {"x86"} else ("64",)
 
 
 def _unmatched(facts: Facts) -> Iterator[_Lack]:
@@ -212,17 +223,17 @@ def judge_architecture(facts: Facts) -> Iterator[Finding | Evidence]:
     """What the browser loads is there for its own kind of program."""
     if known(facts, Components) is None:
         raise NotApplicable
-    taken, browser = way(facts), _browser_kinds(facts)
+    taken, browser = way(facts), browser_kinds(facts)
     part = _LIBRARIES.get(taken) if taken is not None else None
     there = tuple(_there(facts, part)) if part is not None else ()
     for file, named in there:
         yield Evidence(key="architectures", value=", ".join(named), source=file.name)
     for kind in sorted(browser):
         yield Evidence(key="browser-architecture", value=kind, source="browser")
-    is_for_others = _is_for_others(_kinds(there), browser)
-    if is_for_others is None:
+    for_others = is_for_others(_kinds(there), browser)
+    if for_others is None:
         raise NotApplicable
-    if is_for_others:
+    if for_others:
         yield Finding(cause=_WRONG_ARCH)
 
 
@@ -238,30 +249,11 @@ def _kinds(files: Iterable[tuple[ExpectedFile, tuple[str, ...]]]) -> set[str]:
     return {architecture_of(name) for _, named in files for name in named if name}
 
 
-def _is_for_others(kinds: set[str], browser: set[str]) -> bool | None:
-    """No library is for the browser's kind of program; None where that is not known.
-
-    For other processors nothing is published, and nobody says what comes of it.
-    """
-    if not kinds or not browser or not browser <= _KINDS:
-        return None
-    return not kinds & browser
-
-
-def _browser_kinds(facts: Facts) -> set[str]:
-    """For which processors the browser is in which the person signs in; none when nobody knows."""
-    page, browsers = known(facts, PageBrowser), known(facts, Browsers)
-    if page is None or browsers is None:
-        return set()
-    found = {each.architecture for each in browsers.browsers if each.kind is page.kind}
-    return {architecture_of(each) for each in found if each}
-
-
 COMPLETE = Check(
     id=CheckId("middleware.complete"),
     area=Area.MIDDLEWARE,
     judge=judge_complete,
-    uses=(Products, Components, Registration, Catalogue, Browsers, *OF_WORK),
+    uses=(Products, Components, Registration, Catalogue, *OF_KIND, *OF_WORK),
     causes=(_INCOMPLETE,),
 )
 
@@ -269,7 +261,7 @@ ARCHITECTURE = Check(
     id=CheckId("middleware.architecture"),
     area=Area.MIDDLEWARE,
     judge=judge_architecture,
-    uses=(Components, Catalogue, Browsers, *OF_WAY),
+    uses=(Components, Catalogue, *OF_KIND, *OF_WAY),
     causes=(_WRONG_ARCH,),
     platforms=frozenset({Platform.LINUX, Platform.WINDOWS}),
 )

@@ -39,7 +39,15 @@ from diagcps.api import (
     recognise,
 )
 
-from ._installed import OF_WORK, is_without_library, known, level_of_library, listed
+from ._installed import (
+    OF_KIND,
+    OF_WORK,
+    is_of_the_browser,
+    is_without_library,
+    known,
+    level_of_library,
+    listed,
+)
 from ._slots import best_card, of_card, tokens_of
 
 _ABSENT = CauseId("middleware.absent")
@@ -86,12 +94,25 @@ def judge_present(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Evidence(key="architectures", value=value, source="file")
     if library.detail is not None:
         yield Evidence(key="loader", value=library.detail, source="loader")
-    if library.state in _STATES:
+    if library.state is LibraryState.WRONG_ARCHITECTURE:
+        yield Finding(cause=_WRONG_ARCH, level=_level_of_kind(facts))
+    elif library.state in _STATES:
         products = known(facts, Products)
         # Of a Cryptolib that the system lists nobody says that it is not installed.
         lacks = library.state is LibraryState.ABSENT and products is not None and listed(products)
         cause = _INCOMPLETE if lacks else _STATES[library.state]
         yield Finding(cause=cause, level=level_of_library(facts))
+
+
+def _level_of_kind(facts: Facts) -> Level | None:
+    """What a library means that this program cannot load: nothing to a 32-bit Firefox that can.
+
+    Raises MissingFact where the browsers could not be listed.
+    """
+    serves = is_of_the_browser(facts)
+    if serves is None:
+        raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
+    return Level.INFO if serves else level_of_library(facts)
 
 
 def judge_responds(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -233,8 +254,8 @@ PRESENT = Check(
     id=CheckId("middleware.present"),
     area=Area.MIDDLEWARE,
     judge=judge_present,
-    uses=(Products, *OF_WORK),
-    needs=(CheckId("os.app-control"), CheckId("os.processor")),
+    uses=(Products, *OF_KIND, *OF_WORK),
+    unless=(CheckId("os.app-control"), CheckId("os.processor")),
     causes=(*_STATES.values(), _INCOMPLETE),
 )
 

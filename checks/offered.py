@@ -21,12 +21,16 @@ from diagcps.api import (
     Finding,
     Level,
     MacCards,
+    MissingFact,
     NotApplicable,
     Part,
     Pcsc,
     PersonCertificates,
     Platform,
+    ProbeFailure,
     ProgramKind,
+    Reason,
+    Services,
     Settings,
     Slot,
     SlotState,
@@ -36,7 +40,6 @@ from diagcps.api import (
 
 from ._installed import (
     CTK_HOLDS,
-    OF_CARD,
     OF_WAY,
     OF_WORK,
     Way,
@@ -91,8 +94,10 @@ def _has_manager(facts: Facts) -> bool:
 def judge_propagated(facts: Facts) -> Iterator[Finding | Evidence]:
     """The card's certificate is among those that Windows offers to browsers."""
     yield from of_a_person(facts)
-    own, through_store = certificate(facts), way(facts) is Way.STORE
-    store = facts[PersonCertificates] if through_store else known(facts, PersonCertificates)
+    own, taken = certificate(facts), way(facts)
+    # Firefox asks the library itself.
+    of_windows = taken is not Way.LIBRARY
+    store = facts[PersonCertificates] if of_windows else known(facts, PersonCertificates)
     # Of a card that the library does not show there is nothing to offer, and another check says so.
     if own is None or store is None or not is_of_the_authority(own) or not is_shown(facts):
         raise NotApplicable
@@ -101,20 +106,31 @@ def judge_propagated(facts: Facts) -> Iterator[Finding | Evidence]:
     yield Evidence(key="offered", value=found is not None, source=store.source)
     if found is not None:
         yield Evidence(key="provider", value=found.provider, source=store.source)
-    else:
-        # Firefox asks the library itself.
-        yield Finding(cause=_NOT_PROPAGATED, level=None if through_store else Level.INFO)
+        return
+    services = known(facts, Services)
+    for each in services.services if services is not None else ():
+        yield Evidence(key="service-state", value=each.state.value, source=each.name)
+    if taken is None:
+        raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
+    yield Finding(cause=_NOT_PROPAGATED, level=None if of_windows else Level.INFO)
 
 
 def judge_token(facts: Facts) -> Iterator[Finding | Evidence]:
     """CryptoTokenKit has the card's token, where the browser asks it."""
-    if way(facts) is not Way.TOKEN or card_of(facts) is None:
+    taken = way(facts)
+    if taken is Way.LIBRARY or card_of(facts) is None:
         raise NotApplicable
     mac = facts[MacCards]
     yield from _seen(mac)
-    # With the application there, nothing says what a missing token means.
-    if not has_token(mac) and mac.gestion is FileState.ABSENT:
+    if has_token(mac):
+        return
+    is_absent = mac.gestion is FileState.ABSENT
+    if is_absent and taken is Way.TOKEN:
         yield Finding(cause=_NO_TOKEN)
+    elif is_absent or not is_shown(facts):
+        # Of an unknown browser nobody says whether it misses the token; with the application there,
+        # what a missing one means, nor that any program comes to the card.
+        raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
 
 
 def judge_left_by_macos(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -154,12 +170,9 @@ PROPAGATED = Check(
     id=CheckId("certificate.propagated"),
     area=Area.CERTIFICATE,
     judge=judge_propagated,
-    uses=OF_WORK,
-    needs=(
-        CheckId("middleware.agrees"),
-        CheckId("middleware.complete"),
-        CheckId("middleware.manager"),
-    ),
+    uses=(Services, *OF_WORK),
+    needs=(CheckId("middleware.agrees"),),
+    unless=(CheckId("middleware.complete"), CheckId("middleware.manager")),
     causes=(_NOT_PROPAGATED,),
     platforms=_WINDOWS,
 )
@@ -168,7 +181,7 @@ TOKEN = Check(
     id=CheckId("middleware.system-token"),
     area=Area.MIDDLEWARE,
     judge=judge_token,
-    uses=(MacCards, *OF_CARD, *OF_WAY),
+    uses=OF_WORK,
     needs=(CheckId("card.readable"),),
     causes=(_NO_TOKEN,),
     platforms=_MACOS,

@@ -107,6 +107,6 @@ SERVICE = Check(
     area=Area.PCSC,
     judge=judge_service,
     uses=(System, Session, PcscService, Pcsc, UsbReaders),
-    needs=(CheckId("session.location"),),
+    unless=(CheckId("session.location"),),
     causes=(_STOPPED, _DENIED, _SILENT, _ABSENT),
 )

@@ -248,7 +248,8 @@ FREE = Check(
     area=Area.READER,
     judge=judge_free,
     uses=(Pcsc, PcscClients, MacCards),
-    needs=(CheckId("reader.present"), CheckId("middleware.left-by-macos")),
+    needs=(CheckId("reader.present"),),
+    unless=(CheckId("middleware.left-by-macos"),),
     causes=(_IN_USE,),
 )
 

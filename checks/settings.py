@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagcps.api import (
-    Account,
     Area,
     CauseId,
     Check,
@@ -18,6 +17,7 @@ from diagcps.api import (
     NotApplicable,
     Platform,
     Settings,
+    System,
 )
 
 from ._installed import OF_WORK, of_a_person, works
@@ -27,20 +27,28 @@ _TRACES = CauseId("middleware.traces-on")
 _GALSS = CauseId("middleware.galss-route")
 
 _ON = frozenset({"true", "yes", "on"})
+_SHARED = {
+    Platform.WINDOWS: ("coffre", "log", "cache"),
+    Platform.MACOS: ("coffre", "log"),
+    Platform.LINUX: ("coffre", "cache"),
+}
+"""The folders in which each installer lets everybody write: by the MSI's table of rights, by the
+package's script (`update_cps3_rights`), by the modes in the RPM."""
 
 
 def judge_rights(facts: Facts) -> Iterator[Finding | Evidence]:
     """This person may write in the folders that the Cryptolib writes in for them."""
     yield from of_a_person(facts)
+    shared = _SHARED[facts[System].platform]
     there = [each for each in facts[Settings].folders if each.state is FileState.PRESENT]
-    told = [each for each in there if each.writable is not None]
+    told = [each for each in there if each.name in shared and each.writable is not None]
     for each in told:
         key = "folder-writable" if each.writable else "folder-locked"
         yield Evidence(key=key, value=each.name, source=each.place)
     if not told:
         raise NotApplicable
     if not all(each.writable for each in told):
-        yield Finding(cause=_NO_RIGHTS)
+        yield Finding(cause=_NO_RIGHTS, level=Level.INFO if works(facts) else None)
 
 
 def judge_traces(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -76,10 +84,8 @@ RIGHTS = Check(
     id=CheckId("middleware.rights"),
     area=Area.MIDDLEWARE,
     judge=judge_rights,
-    uses=(Settings, Account),
+    uses=(Settings, *OF_WORK),
     causes=(_NO_RIGHTS,),
-    # Its installer's specification alone says who must be able to write where.
-    platforms=frozenset({Platform.WINDOWS}),
 )
 
 TRACES = Check(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -33,13 +32,16 @@ from diagcps.api import (
 from ._installed import (
     OF_AGE,
     OF_CARD,
+    OF_KIND,
     OF_WAY,
     OF_WORK,
     Way,
     architecture_of,
     certificate,
     in_store,
+    is_of_the_browser,
     is_too_old,
+    is_without_library,
     known,
     level_of_library,
     of_a_person,
@@ -59,8 +61,9 @@ _NO_RIGHTS = CauseId("os.not-admin")
 _NOT_VALID = 0x80090014
 """NTE_BAD_PROV_TYPE, « invalid provider type specified »: what programs met after the updates of
 October 2025, by which Windows asks a KSP for a key of which a CSP alone knows (KB5073121)."""
-_OTHER_REASON = re.compile(r"\b(WinError|error) (126|127|193)\b|Could not find module", re.I)
-"""Words of the loader for a file that is not there or of the wrong kind (winerror.h)."""
+_REFUSED = (577, 4551)
+"""ERROR_INVALID_IMAGE_HASH and ERROR_SYSTEM_INTEGRITY_POLICY_VIOLATION (winerror.h): the file was
+refused for its signature. Every other code is of a loader that was let at it."""
 _TO_INSTALL = (
     LibraryState.ABSENT, LibraryState.WRONG_ARCHITECTURE, LibraryState.LOAD_FAILED
 )  # fmt: skip
@@ -98,13 +101,13 @@ def _is_mine(supported: SupportedSystem, machine: Machine, own: tuple[str, ...])
 def judge_provider(facts: Facts) -> Iterator[Finding | Evidence]:
     """Windows can ask the provider of the card's certificate for its key."""
     yield from of_a_person(facts)
-    through_store = way(facts) is Way.STORE
     # That the store cannot be read, the check of what it offers says.
     store = known(facts, PersonCertificates)
     own = certificate(facts)
     found = in_store(own, store) if own is not None and store is not None else None
-    asked = (found,) if found is not None else store.certificates if store is not None else ()
-    codes = [each for each in asked if each.code is not None]
+    # Of a card that was read nothing but its own certificate tells: others are of other cards.
+    asked = () if own is not None or store is None else store.certificates
+    codes = [each for each in (asked if found is None else (found,)) if each.code is not None]
     for each in codes:
         yield Evidence(key="provider", value=each.provider, source="CurrentUser\\My")
         value = f"0x{each.code or 0:08X}"
@@ -112,7 +115,11 @@ def judge_provider(facts: Facts) -> Iterator[Finding | Evidence]:
     if not codes:
         raise NotApplicable
     if any(each.code == _NOT_VALID for each in codes):
-        yield Finding(cause=_PROVIDER, level=None if through_store else Level.INFO)
+        taken = way(facts)
+        if found is not None and taken is None:
+            raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
+        matters = found is not None and taken is Way.STORE
+        yield Finding(cause=_PROVIDER, level=None if matters else Level.INFO)
 
 
 def judge_app_control(facts: Facts) -> Iterator[Finding | Evidence]:
@@ -123,9 +130,10 @@ def judge_app_control(facts: Facts) -> Iterator[Finding | Evidence]:
     value = machine.app_control.value
     yield Evidence(key="app-control", value=value, source=machine.source)
     yield Evidence(key="library-state", value=library.state.value, source="loader")
-    words = library.detail.value if library.detail is not None else ""
-    blocks = machine.app_control is AppControl.ON and library.state is LibraryState.LOAD_FAILED
-    if blocks and not _OTHER_REASON.search(words):
+    if library.state is not LibraryState.LOAD_FAILED or not library.code:
+        return
+    yield Evidence(key="code", value=f"WinError {library.code}", source="loader")
+    if machine.app_control is AppControl.ON and library.code in _REFUSED:
         yield Finding(cause=_APP_CONTROL, level=level_of_library(facts))
 
 
@@ -146,8 +154,8 @@ def judge_processor(facts: Facts) -> Iterator[Finding | Evidence]:
 
 def judge_rights(facts: Facts) -> Iterator[Finding | Evidence]:
     """Whoever sits here may install what has to be installed."""
-    account, library = facts[Account], known(facts, Library)
-    if not (_is_to_install(library) or _is_to_update(facts)):
+    account = facts[Account]
+    if not (_is_to_install(facts) or _is_to_update(facts)):
         raise NotApplicable
     if account.administrator is None:
         raise MissingFact(ProbeFailure(reason=Reason.UNAVAILABLE))
@@ -156,8 +164,11 @@ def judge_rights(facts: Facts) -> Iterator[Finding | Evidence]:
         yield Finding(cause=_NO_RIGHTS)
 
 
-def _is_to_install(library: Library | None) -> bool:
-    return library is not None and library.state in _TO_INSTALL
+def _is_to_install(facts: Facts) -> bool:
+    library = known(facts, Library)
+    if library is None or library.state not in _TO_INSTALL:
+        return False
+    return not is_without_library(facts) and is_of_the_browser(facts) is False
 
 
 def _is_to_update(facts: Facts) -> bool:
@@ -206,6 +217,6 @@ RIGHTS = Check(
     id=CheckId("os.rights"),
     area=Area.OS,
     judge=judge_rights,
-    uses=(Account, *OF_AGE),
+    uses=(*OF_AGE, *OF_KIND, *OF_WORK),
     causes=(_NO_RIGHTS,),
 )

@@ -29,7 +29,7 @@ from diagcps.facts import (
     Role,
     RunningPrograms,
 )
-from diagcps.model import CauseId, Private, RemedyId
+from diagcps.model import CauseId, Private, PrivateKind, RemedyId
 from diagcps.records import record
 from diagcps.runner import Runner
 
@@ -141,7 +141,7 @@ def prepare(act: Act, facts: Facts) -> Shown | Closed:
     return Shown(
         order=Order(
             act=act,
-            library=library.path,
+            library=Private(PrivateKind.PATH, library.place),
             slot=card.slot,
             atr=card.atr,
             serial=card.serial,

@@ -41,8 +41,6 @@ from diagcps.facts import (
     PcscService,
     ProgramKind,
     Reading,
-    Revocation,
-    Revoked,
     Role,
     RunningProgram,
     RunningPrograms,
@@ -80,6 +78,7 @@ from diagcps.model import (
     ProbeUnsupported,
     Reason,
 )
+from diagcps.network import Revocation, Revoked
 from diagcps.records import record
 from diagcps.workstation import (
     Account,

@@ -55,8 +55,6 @@ class BrowserPolicy:
     browser: BrowserKind
     name: str
     """LocalNetworkAccessAllowedForUrls, LoopbackNetworkAllowedForUrls, LocalNetworkAccess …"""
-    addresses: int
-    """How many addresses it names; 0 for one that lifts the restriction for all."""
 
 
 @record
@@ -67,6 +65,8 @@ class Browsers:
     default: BrowserKind | None = None
     """None when the system does not say, or names none that is known."""
     policies: tuple[BrowserPolicy, ...] = ()
+    hidden: bool = False
+    """None was found, and something that would list one could not be read."""
     source: str
 
 
@@ -143,6 +143,8 @@ class PageBrowser:
     kind: BrowserKind
     version: str
     """Its major version where the browser tells no more; empty when only named."""
+    chromium: bool = False
+    """It says that it is built on Chromium, whatever its name is."""
     extension: bool | None = None
     """The CPS extension answered in the page (`window.isCpsWebExAlive`); None: not asked."""
     how: How

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         AuthorityCatalogue,
         BrowserCatalogue,
         CryptolibCatalogue,
+        EndpointCatalogue,
         PortCatalogue,
         ProgramCatalogue,
         ReaderCatalogue,
@@ -73,6 +74,26 @@ class ReaderKind(Enum):
     """One or the other, as it is set."""
 
 
+class Expected(Enum):
+    """What an endpoint answers when all is well."""
+
+    OPENID = "openid"
+    """Its own metadata (OpenID Connect Discovery 1.0, section 3)."""
+    REVOCATION = "revocation"
+    """A list of revoked certificates, over plain HTTP (RFC 5280, 5)."""
+    PAGE = "page"
+    """Anything: that it answers is what counts."""
+    DATE = "date"
+    """A host that has nothing to do with the field: its date, and that it answers."""
+
+
+class Environment(Enum):
+    """Which of its environments an address of the field belongs to."""
+
+    PRODUCTION = "production"
+    TEST = "test"
+
+
 @record
 class Catalogue:
     """All that is known of the field."""
@@ -83,6 +104,7 @@ class Catalogue:
     programs: ProgramCatalogue
     ports: PortCatalogue
     browsers: BrowserCatalogue
+    endpoints: EndpointCatalogue
 
 
 Known = Callable[[], Catalogue]

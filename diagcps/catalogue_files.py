@@ -23,7 +23,7 @@ class CatalogueFiles:
     """The catalogue, read once, when it is first asked for.
 
     Each file of `folder` takes the place of the shipped one of the same name; one that cannot be
-    used is refused whole, and the shipped one is used.
+    used, or that is older, is refused whole, and the shipped one is used.
     """
 
     folder: Path | None = None
@@ -39,9 +39,7 @@ class CatalogueFiles:
 
     def _part(self, name: str) -> Any:
         given = self._given(name)
-        if given is None or isinstance(given, LoadError):
-            return _read(_SHIPPED / f"{name}.toml", _kind(name))
-        return given
+        return _shipped(name) if given is None or isinstance(given, LoadError) else given
 
     def contacts(self) -> Contacts | None:
         """The administrator's contacts; None where there are none, or none that can be used."""
@@ -49,7 +47,7 @@ class CatalogueFiles:
         return None if isinstance(given, LoadError) else given
 
     def refused(self) -> tuple[LoadProblem, ...]:
-        """The administrator's files that cannot be used, and why."""
+        """The administrator's files that are not used, and why."""
         given = [(name, self._given(name)) for name in _names()]
         given.append((Path(FILE).stem, self._given_contacts()))
         return tuple(
@@ -73,9 +71,16 @@ class CatalogueFiles:
         if path is None or not path.exists():
             return None
         try:
-            return _read(path, _kind(name))
+            given, shipped = _read(path, _kind(name)), _shipped(name)
+            if given.date < shipped.date:
+                raise LoadError(f"{path.name}: of {given.date}, older than {shipped.date}")
         except LoadError as error:
             return error
+        return given
+
+
+def _shipped(name: str) -> Any:
+    return _read(_SHIPPED / f"{name}.toml", _kind(name))
 
 
 def _names() -> tuple[str, ...]:

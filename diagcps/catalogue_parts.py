@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from diagcps.browsing import BrowserKind
-from diagcps.catalogue import Part, ReaderKind, When
+from diagcps.catalogue import Environment, Expected, Part, ReaderKind, When
 from diagcps.facts import ProgramKind
 from diagcps.model import Platform
 from diagcps.records import record
+from diagcps.tables import Day, Guid, Md5, Sha1, UsbNumber
 
 
 @record
@@ -14,7 +15,8 @@ class Checksum:
     """The published checksum of a file in one version of the Cryptolib."""
 
     version: str
-    md5: str
+    md5: Md5
+    """Lower-case hexadecimal."""
     file_version: str = ""
     """The file's own version then; empty when it has none, or none was published."""
 
@@ -64,8 +66,7 @@ class Newest:
 
     platform: Platform
     version: str
-    seen: str
-    """The day, ISO 8601."""
+    seen: Day
     source: str
 
 
@@ -74,7 +75,8 @@ class ProductCode:
     """The MSI product code of a version of the Cryptolib."""
 
     version: str
-    code: str
+    code: Guid
+    """In braces, upper case."""
 
 
 @record
@@ -92,7 +94,7 @@ class SupportedSystem:
 class CryptolibCatalogue:
     """The Cryptolib CPS as its publisher describes it."""
 
-    date: str
+    date: Day
     source: str
     least_for_cps4: str
     least_safe: str
@@ -116,7 +118,7 @@ class KnownAuthority:
     """An authority of the cards, of today or of before."""
 
     name: str
-    sha1: str
+    sha1: Sha1
     """Upper-case hexadecimal."""
     old: bool = False
     """Of a generation before: its presence is abnormal."""
@@ -126,7 +128,7 @@ class KnownAuthority:
 class AuthorityCatalogue:
     """The authorities of IGC-Santé, and those that came before it."""
 
-    date: str
+    date: Day
     source: str
     authorities: tuple[KnownAuthority, ...]
 
@@ -135,9 +137,9 @@ class AuthorityCatalogue:
 class KnownReader:
     """A reader by its number on USB."""
 
-    vendor_id: str
+    vendor_id: UsbNumber
     """Four hexadecimal digits, lower case."""
-    product_id: str
+    product_id: UsbNumber
     name: str
     kind: ReaderKind
     source: str
@@ -147,7 +149,7 @@ class KnownReader:
 class ReaderCatalogue:
     """Readers that are met in the field."""
 
-    date: str
+    date: Day
     source: str
     readers: tuple[KnownReader, ...] = ()
 
@@ -201,7 +203,7 @@ class NamedSource:
 class ProgramCatalogue:
     """Programs that matter to the card, or to an act with its code."""
 
-    date: str
+    date: Day
     source: str
     sources: tuple[NamedSource, ...] = ()
     programs: tuple[KnownProgram, ...] = ()
@@ -221,7 +223,7 @@ class KnownPorts:
 class PortCatalogue:
     """Which program listens where."""
 
-    date: str
+    date: Day
     source: str
     programs: tuple[KnownPorts, ...] = ()
 
@@ -242,6 +244,68 @@ class KnownBrowser:
 class BrowserCatalogue:
     """The families of browsers."""
 
-    date: str
+    date: Day
     source: str
     browsers: tuple[KnownBrowser, ...] = ()
+
+
+@record
+class KnownEndpoint:
+    """An address that signing in, or this diagnosis, needs."""
+
+    id: str
+    service: str
+    """The key of the words that say what it is for (`endpoint.SERVICE`)."""
+    host: str
+    port: int = 443
+    """443 with TLS; 80 without."""
+    path: str
+    """What is asked for with one GET; nothing of the person is sent."""
+    expects: Expected
+    issuer: str = ""
+    """Who its metadata must say it is; with `expects` openid."""
+    environment: Environment = Environment.PRODUCTION
+    needed_by: tuple[str, ...] = ()
+    """The profiles that fail without it."""
+    optional: bool = False
+    """It is asked only when the person wants so: never in a headless run."""
+    source: str
+
+
+@record
+class Interceptor:
+    """A product that makes certificates of its own for the servers that a browser visits."""
+
+    name: str
+    issuers: tuple[str, ...]
+    """Parts of the name of its authority, in lower case."""
+    source: str
+
+
+@record
+class TimeServer:
+    """A server that says the time (NTP, RFC 5905); asked only when the person wants so."""
+
+    host: str
+    source: str
+
+
+@record
+class OtherResolver:
+    """A name server that is not the workstation's; asked only when the person wants so."""
+
+    address: str
+    name: str
+    source: str
+
+
+@record
+class EndpointCatalogue:
+    """The addresses of the field, and what may stand in the way."""
+
+    date: Day
+    source: str
+    endpoints: tuple[KnownEndpoint, ...]
+    interceptors: tuple[Interceptor, ...] = ()
+    time_servers: tuple[TimeServer, ...] = ()
+    resolvers: tuple[OtherResolver, ...] = ()

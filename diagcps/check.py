@@ -132,8 +132,9 @@ class Check:
     """A question about the workstation and the pure function that answers it.
 
     `judge` yields what it looked at (Evidence) and the causes it found (Finding); no finding is
-    a pass. It does no I/O, has no clock and no randomness. `uses` are the facts it reads, `needs`
-    the checks without whose success its question means nothing, `causes` all it may find.
+    a pass. It does no I/O, has no clock and no randomness. `uses` are the facts it reads, `causes`
+    all it may find. `needs` are the checks without whose success its question means nothing,
+    `unless` those that answer it when they fail: where they cannot tell, it is asked all the same.
     """
 
     id: CheckId
@@ -141,8 +142,14 @@ class Check:
     judge: Judge
     uses: tuple[type, ...] = ()
     needs: tuple[CheckId, ...] = ()
+    unless: tuple[CheckId, ...] = ()
     causes: tuple[CauseId, ...] = ()
     platforms: frozenset[Platform] = EVERY_PLATFORM
+
+    @property
+    def waits_for(self) -> tuple[CheckId, ...]:
+        """The checks that are judged before this one."""
+        return (*self.needs, *self.unless)
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):

@@ -47,7 +47,7 @@ def diagnose(
     undecided = tuple(
         id_
         for id_, check in counted.items()
-        if results[id_].outcome is Outcome.UNKNOWN and profile.blocks(check, causes)
+        if _is_open(id_, results, counted) and profile.blocks(check, causes)
     )
     judged = any(results[id_].outcome in _JUDGED for id_ in counted)
     return Diagnosis(
@@ -55,6 +55,26 @@ def diagnose(
         entries=entries,
         undecided=undecided,
     )
+
+
+def root_of(id_: CheckId, results: Mapping[CheckId, CheckResult]) -> CheckResult | None:
+    """The result from which that of a blocked check follows, near or far; any other check's own.
+
+    None where that check has not settled.
+    """
+    result = results.get(id_)
+    while result is not None and result.blocked_by is not None:
+        result = results.get(result.blocked_by)
+    return result
+
+
+def _is_open(
+    id_: CheckId, results: Mapping[CheckId, CheckResult], counted: Mapping[CheckId, Check]
+) -> bool:
+    """No entry says what this check would have: it is unknown, or waits for one that is, or for
+    one that does not count."""
+    root = root_of(id_, results)
+    return root is None or root.outcome is Outcome.UNKNOWN or root.check not in counted
 
 
 def _entries(

@@ -6,7 +6,7 @@ terminal both read from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -150,10 +150,12 @@ def assemble(
     contacts: Callable[[], Contacts | None] = lambda: None,
 ) -> Examination:
     """An examination of `world` for `profile`; with `named`, of those checks alone."""
-    checks = registry.select(named or _covered(registry.checks, profile))
-    if named is None:
+    if named is not None:
+        checks = registry.select(named)
+    else:
         # A question about another system would only be in the way; one that is named is answered.
-        checks = tuple(check for check in checks if world.host.platform in check.platforms)
+        covered = _covered(registry.checks, profile)
+        checks = tuple(check for check in covered if world.host.platform in check.platforms)
 
     def judge(results: Mapping[CheckId, CheckResult]) -> Diagnosis:
         return diagnose(
@@ -183,11 +185,11 @@ def assemble(
     )
 
 
-def _covered(checks: tuple[Check, ...], profile: Profile) -> list[CheckId]:
+def _covered(checks: tuple[Check, ...], profile: Profile) -> Iterable[Check]:
     """The checks of the areas that count, but those that need one of another area."""
     left = {check.id: check for check in checks if profile.covers(check)}
     known = {check.id for check in checks}
     while lacking := [c.id for c in left.values() if any(n in known - {*left} for n in c.needs)]:
         for id_ in lacking:
             del left[id_]
-    return list(left)
+    return left.values()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum
 
-from diagcps.model import Platform, Private
+from diagcps.model import Platform, Private, PrivateKind
 from diagcps.records import record
 
 
@@ -239,6 +239,9 @@ class Trust(Enum):
     """It names a pinned authority whose certificate is nowhere on this workstation."""
 
 
+_NO_SERIAL = Private(PrivateKind.CERTIFICATE, "")
+
+
 @record
 class Certificate:
     """What one certificate of a card says (X.509, RFC 5280). The certificate itself is not kept."""
@@ -265,6 +268,10 @@ class Certificate:
     """The common name of the pinned authority at which the chain ends, and where it was found."""
     fingerprint: Private
     """SHA-256 of the certificate, in hexadecimal."""
+    serial: Private = _NO_SERIAL
+    """Its number among those of its issuer, in hexadecimal; empty in what was saved without."""
+    revocation_lists: tuple[str, ...] = ()
+    """The addresses at which it says its issuer's list of revoked certificates is."""
 
 
 @record
@@ -372,8 +379,9 @@ class Library:
     """The PKCS#11 library, read in a process of its own."""
 
     state: LibraryState
-    path: Private
-    """Empty when there is none."""
+    path: Private | str
+    """Private where a person named it, and not where an installer puts it; empty when there is
+    none."""
     architectures: tuple[str, ...] = ()
     """Those the file is for: x86_64, x86, arm64; a universal file of macOS has two."""
     description: str = ""
@@ -382,26 +390,16 @@ class Library:
     call: str = ""
     """The call that failed or did not come back."""
     code: int = 0
-    """Its CKR_* code, unsigned."""
+    """Its CKR_* code, unsigned; where Windows did not load the library, Windows' own (winerror.h).
+    """
     detail: Private | None = None
     """The loader's own words."""
     slots: tuple[LibrarySlot, ...] = ()
 
-
-class Revoked(Enum):
-    """Whether the authority has revoked a certificate."""
-
-    NOT_ASKED = "not-asked"
-    NO = "no"
-    YES = "yes"
-
-
-@record
-class Revocation:
-    """What is known of the revocation of the card's authentication certificate."""
-
-    revoked: Revoked
-    source: str
+    @property
+    def place(self) -> str:
+        """Where it is, for this workstation alone."""
+        return self.path.value if isinstance(self.path, Private) else self.path
 
 
 @record

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from diagcps import probes, profiles, registry, scenario
 from diagcps.model import Cause, CauseId, Platform, UsageError
+from diagcps.remedies import Remedies
+from diagcps.report.build import remedy_line
 from diagcps.words import Words
 
 Row = dict[str, object]
@@ -25,6 +27,7 @@ def rows(what: str, language: str, folders: Iterable[Path] = ()) -> list[Row]:
                     "area": check.area.value,
                     "title": words.question(check.id),
                     "needs": list(check.needs),
+                    "unless": list(check.unless),
                     "causes": list(check.causes),
                     "platforms": sorted(p.value for p in check.platforms),
                 }
@@ -72,17 +75,20 @@ def explain(id_: str, language: str, folders: Iterable[Path] = ()) -> str:
     cause = found.causes.get(CauseId(id_))
     if cause is None:
         raise UsageError(f"unknown cause {id_!r}; see: diagcps list causes")
-    return "\n".join(_explained(cause, Words(language, found.content))) + "\n"
+    words, remedies = Words(language, found.content), Remedies(found.content, lambda: None)
+    return "\n".join(_explained(cause, words, remedies)) + "\n"
 
 
-def _explained(cause: Cause, words: Words) -> Iterable[str]:
+def _explained(cause: Cause, words: Words, remedies: Remedies) -> Iterable[str]:
     said = words.cause(cause.id)
     yield f"{said.title}  [{cause.id}]"
     level, owner = words.ui(f"level.{cause.level.value}"), words.ui(f"owner.{cause.owner.value}")
     yield f"{level}. {words.ui('who')} {owner}."
     yield said.meaning or words.ui("not-detailed")
     for id_ in cause.remedies:
-        by_system = {p: words.remedy(id_, p) for p in Platform if p in cause.platforms}
+        by_system = {
+            p: remedy_line(id_, words, remedies, p) for p in Platform if p in cause.platforms
+        }
         same = len({remedy.steps for remedy in by_system.values()}) == 1
         yield ""
         yield f"→ {words.remedy(id_, Platform.LINUX).title}"

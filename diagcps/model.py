@@ -199,7 +199,8 @@ class Diagnosis:
     verdict: Verdict
     entries: tuple[Diagnosed, ...]
     undecided: tuple[CheckId, ...] = ()
-    """Blocking checks whose outcome is unknown: why a verdict may be undetermined."""
+    """Checks that could have found a `ko`, and are unknown or wait for one that is: why a verdict
+    may be undetermined."""
 
     @property
     def exit_code(self) -> Literal[0, 1, 2, 3]:

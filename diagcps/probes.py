@@ -23,8 +23,6 @@ from diagcps.facts import (
     Pcsc,
     PcscClients,
     PcscService,
-    Revocation,
-    Revoked,
     Role,
     RunningPrograms,
     Service,
@@ -47,6 +45,7 @@ from diagcps.model import (
     ProbeUnsupported,
     Reason,
 )
+from diagcps.network import Revocation, Revoked
 
 _PCSC = frozenset({Trigger.PCSC})
 
@@ -201,11 +200,17 @@ _LOOKS = 5
 
 
 def _read_person(world: World, facts: Facts) -> workstation.PersonCertificates:
-    """What Windows offers to browsers: that of a card which was read too, unless it never does."""
-    read = facts.get(AuthenticationCertificates)
+    """What Windows offers to browsers: that of a card which was read too, unless it never does.
+
+    Firefox does not look there: nothing is waited for then.
+    """
+    read, page = facts.get(AuthenticationCertificates), facts.get(browsing.PageBrowser)
+    looks_elsewhere = (
+        isinstance(page, browsing.PageBrowser) and page.kind is browsing.BrowserKind.FIREFOX
+    )
     cards = () if isinstance(read, ProbeFailure) else read.cards
     wanted = {c.fingerprint.value.lower() for card in cards for c in card.found if _is_offered(c)}
-    end = time.monotonic() + _PROPAGATION_S
+    end = time.monotonic() + (0.0 if looks_elsewhere else _PROPAGATION_S)
     while True:
         found = world.host.installed(workstation.PersonCertificates, world.catalogue())
         there = {each.fingerprint.value.lower() for each in found.certificates}
@@ -235,7 +240,7 @@ OF_THE_WORKSTATION: tuple[Probe[Any], ...] = (
     Probe(
         gives=workstation.PersonCertificates,
         read=_read_person,
-        after=(AuthenticationCertificates,),
+        after=(AuthenticationCertificates, browsing.PageBrowser),
         timeout_s=2 * _PROPAGATION_S,
         platforms=frozenset({Platform.WINDOWS}),
         refreshed_by=_PCSC,

@@ -53,7 +53,7 @@ class Registry:
     """Folders that hold the words of the checks, one subfolder per language."""
 
     def select(self, wanted: Iterable[CheckId]) -> tuple[Check, ...]:
-        """The `wanted` checks and all that they need, in dependency order."""
+        """The `wanted` checks and all that they wait for, in dependency order."""
         by_id = {check.id: check for check in self.checks}
         chosen: set[CheckId] = set()
         todo = [id_ for id_ in wanted if id_ in by_id]
@@ -61,7 +61,7 @@ class Registry:
             id_ = todo.pop()
             if id_ not in chosen:
                 chosen.add(id_)
-                todo.extend(by_id[id_].needs)
+                todo.extend(by_id[id_].waits_for)
         return tuple(check for check in self.checks if check.id in chosen)
 
 
@@ -199,14 +199,14 @@ class _Collector:
                 break
             self._problem(bad[0], LoadError(bad[1]))
             del self.checks[bad[0]]
-        graph = {check.id: check.needs for check in self.checks.values()}
+        graph = {check.id: check.waits_for for check in self.checks.values()}
         return tuple(self.checks[id_] for id_ in TopologicalSorter(graph).static_order())
 
     def _first_bad(self) -> tuple[CheckId, str] | None:
         for check in self.checks.values():
-            for need in check.needs:
-                if need not in self.checks:
-                    return check.id, f"{check.id} needs {need}, which there is not"
+            for other in check.waits_for:
+                if other not in self.checks:
+                    return check.id, f"{check.id} waits for {other}, which there is not"
             for cause in check.causes:
                 if cause not in self.causes:
                     return (
@@ -214,10 +214,10 @@ class _Collector:
                         f"{check.id} may find {cause}, which the catalogue does not have",
                     )
         try:
-            TopologicalSorter({c.id: c.needs for c in self.checks.values()}).prepare()
+            TopologicalSorter({c.id: c.waits_for for c in self.checks.values()}).prepare()
         except CycleError as error:
             circle: list[CheckId] = error.args[1]
-            return circle[0], "checks that need each other: " + " → ".join(circle)
+            return circle[0], "checks that wait for each other: " + " → ".join(circle)
         return None
 
     def _content_beside(self, module: ModuleType) -> None:

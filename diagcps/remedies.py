@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from diagcps.contacts import FILE, Contacts
-from diagcps.model import CheckId, Owner, RemedyId
+from diagcps.model import EVERY_PLATFORM, CheckId, Owner, Platform, RemedyId
 from diagcps.records import record
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ class Link:
     """An entry of contacts.toml, such as « form.F501 »."""
     url: str
     """https, or mailto for an address."""
+    platforms: frozenset[Platform] = EVERY_PLATFORM
+    """The systems on which it serves."""
 
 
 @record
@@ -40,8 +42,10 @@ class Remedy:
 
     id: RemedyId
     who: Owner
-    verify: CheckId
-    """The check that passes once it worked."""
+    platforms: frozenset[Platform] = EVERY_PLATFORM
+    """The systems on which it can be done."""
+    verify: CheckId | None = None
+    """The check that passes once it worked; None: the one that found the cause."""
     contact: Contact | None = None
     links: tuple[Link, ...] = ()
     act: str | None = None
@@ -88,20 +92,30 @@ def _remedy(id_: RemedyId, entry: Mapping[str, Any], contacts: Mapping[str, Any]
     return Remedy(
         id=id_,
         who=Owner(entry["who"]),
-        verify=CheckId(entry["verify"]),
+        platforms=frozenset(map(Platform, entry["os"])) if "os" in entry else EVERY_PLATFORM,
+        verify=CheckId(entry["verify"]) if "verify" in entry else None,
         contact=contact,
-        links=tuple(_link(name, contacts) for name in entry.get("links", ())),
+        links=tuple(_links(entry.get("links", ()), contacts)),
         act=entry.get("act"),
     )
 
 
-def _link(id_: str, contacts: Mapping[str, Any]) -> Link:
+def _links(said: Any, contacts: Mapping[str, Any]) -> Iterator[Link]:
+    """The links of a list, which serve everywhere, or of a table with a list for each system."""
+    if isinstance(said, dict):
+        for system, names in said.items():
+            yield from (_link(name, contacts, frozenset({Platform(system)})) for name in names)
+    else:
+        yield from (_link(name, contacts, EVERY_PLATFORM) for name in said)
+
+
+def _link(id_: str, contacts: Mapping[str, Any], platforms: frozenset[Platform]) -> Link:
     group, _, name = id_.partition(".")
     found = contacts[group][name]
     url = found["url"] if "url" in found else f"mailto:{found['address']}"
     if not url.startswith(("https://", "mailto:")):
         raise ValueError(f"no address to open: {id_}")
-    return Link(id=id_, url=url)
+    return Link(id=id_, url=url, platforms=platforms)
 
 
 def _read(path: Path) -> dict[str, Any]:

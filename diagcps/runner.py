@@ -16,6 +16,7 @@ from graphlib import TopologicalSorter
 from typing import Any, TypeVar
 
 from diagcps.check import Check, Facts, MissingFact, NotApplicable, Probe, Trigger, World
+from diagcps.diagnosis import root_of
 from diagcps.events import EventLog, Finished, Judged, Settled, Snapshot, Started
 from diagcps.model import (
     CauseId,
@@ -165,7 +166,7 @@ class Runner:
         for kind in kinds:
             graph.add(kind, *self._after(kind))
         for check in checks:
-            graph.add(check.id, *check.uses, *(need for need in check.needs if need in by_id))
+            graph.add(check.id, *check.uses, *(id_ for id_ in check.waits_for if id_ in by_id))
         graph.prepare()
         gate, turn = asyncio.Semaphore(_PROBES_AT_ONCE), asyncio.Lock()
         reading: dict[asyncio.Task[None], type] = {}
@@ -281,10 +282,8 @@ class Runner:
     def _judge(self, check: Check) -> CheckResult:
         if self.platform not in check.platforms:
             return CheckResult(check=check.id, outcome=Outcome.NOT_APPLICABLE)
-        for need in check.needs:
-            needed = self.results.get(need)
-            if needed is not None and needed.outcome not in _SATISFIED:
-                return CheckResult(check=check.id, outcome=Outcome.BLOCKED, blocked_by=need)
+        if blocked_by := self._blocker(check):
+            return CheckResult(check=check.id, outcome=Outcome.BLOCKED, blocked_by=blocked_by)
         try:
             return self._judged(check)
         except MissingFact as missing:
@@ -292,6 +291,16 @@ class Runner:
         except (Exception, SystemExit) as error:  # the boundary: what a check raises is a result
             logger.exception("the check %s failed", check.id)
             return _unknown(check, ProbeFailure(reason=Reason.INTERNAL, detail=_detail(error)))
+
+    def _blocker(self, check: Check) -> CheckId | None:
+        """The check that keeps this one from being judged; one that comes of a failure first, which
+        tells more than one that nobody knows."""
+        for id_ in check.waits_for:
+            root = root_of(id_, self.results)
+            if root is not None and root.outcome is Outcome.FAIL:
+                return id_
+        settled = (id_ for id_ in check.needs if id_ in self.results)
+        return next((id_ for id_ in settled if self.results[id_].outcome not in _SATISFIED), None)
 
     def _judged(self, check: Check) -> CheckResult:
         facts = Facts({kind: self.facts[kind] for kind in check.uses})
@@ -352,10 +361,10 @@ def _detail(error: BaseException) -> Private | None:
 
 
 def _dependents(checks: tuple[Check, ...], stale: set[type]) -> tuple[Check, ...]:
-    """The checks that stand on a stale fact, or need one that does, in their own order."""
+    """The checks that stand on a stale fact, or wait for one that does, in their own order."""
     found: set[CheckId] = {check.id for check in checks if stale & set(check.uses)}
     while True:
-        more = {c.id for c in checks if c.id not in found and found & set(c.needs)}
+        more = {c.id for c in checks if c.id not in found and found & set(c.waits_for)}
         if not more:
             return tuple(check for check in checks if check.id in found)
         found |= more

@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from diagcps import browsing, workstation
+from diagcps import browsing, network, workstation
 from diagcps import facts as card_facts
 from diagcps.facts import Moment, System
 from diagcps.model import Private, ProbeFailure, Reason, UsageError
@@ -25,7 +25,7 @@ from diagcps.tables import PrivateEntry, Reading, WrongShape, as_list, as_table,
 SCHEMA = "diagcps.snapshot/1"
 LARGEST_BYTES = 8 * 1024 * 1024
 _DEEPEST = 40
-_OURS = frozenset({card_facts.__name__, workstation.__name__, browsing.__name__})
+_OURS = frozenset(each.__name__ for each in (card_facts, workstation, browsing, network))
 
 
 @record

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import types
 import typing
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from diagcps.model import DiagError, Private, PrivateKind
 from diagcps.records import record
@@ -24,6 +25,33 @@ _LONGEST_LIST = 1000
 
 class WrongShape(DiagError):
     """A value is none of the type that its place asks for; the text names the place."""
+
+
+def _written(pattern: str, case: Callable[[str], str] = str) -> Callable[[str], str]:
+    """What brings a text of that form, in either case, to the one case in which it is kept."""
+
+    def kept(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.IGNORECASE | re.ASCII):
+            raise ValueError(f"not of the form {pattern}")
+        return case(text)
+
+    return kept
+
+
+_form_of_a_day = _written("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(text: str) -> str:
+    return date.fromisoformat(_form_of_a_day(text)).isoformat()
+
+
+Day = Annotated[str, _day]
+"""A day of the calendar, YYYY-MM-DD (ISO 8601)."""
+Md5 = Annotated[str, _written("[0-9a-f]{32}", str.lower)]
+Sha1 = Annotated[str, _written("[0-9a-f]{40}", str.upper)]
+UsbNumber = Annotated[str, _written("[0-9a-f]{4}", str.lower)]
+Guid = Annotated[str, _written(r"\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}", str.upper)]
+"""In braces, as Windows writes it."""
 
 
 @record
@@ -50,6 +78,8 @@ def read_value(kind: Any, value: Any, where: str, how: Reading) -> Any:
         return _private(value, where, how)
     if isinstance(kind, types.UnionType):
         return _from_union(kind, value, where, how)
+    if typing.get_origin(kind) is typing.Annotated:
+        return _as_kept(kind, value, where, how)
     if typing.get_origin(kind) is tuple:
         (item, _) = typing.get_args(kind)
         values = enumerate(as_list(value, where))
@@ -80,6 +110,17 @@ def _from_union(kind: Any, value: Any, where: str, how: Reading) -> Any:
     raise WrongShape(f"{where} has the wrong type")
 
 
+def _as_kept(kind: Any, value: Any, where: str, how: Reading) -> Any:
+    """What the function in « Annotated[str, function] » makes of the text: it gives the one way in
+    which it is kept, and raises ValueError for what cannot be written so."""
+    base, kept = typing.get_args(kind)
+    text = read_value(base, value, where, how)
+    try:
+        return kept(text)
+    except ValueError as error:
+        raise WrongShape(f"{where}: {error}") from None
+
+
 def from_table(kind: type[Table], table: object, where: str) -> Table:
     """A dataclass without private values from a table that has its fields and no other.
 
@@ -106,7 +147,7 @@ def _from_table(kind: Any, table: Mapping[str, Any], where: str, how: Reading) -
 
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _private(value: Any, where: str, how: Reading) -> Private:

@@ -119,7 +119,6 @@ class Component:
     """x86_64, x86, arm64, for a program or library."""
     md5: str = ""
     """Lower-case hexadecimal; empty when it was not computed."""
-    changed: datetime | None = None
 
 
 @record

@@ -315,7 +315,7 @@ def raises(error: BaseException) -> Callable[..., Any]:
 
 def check(
     id_: str, judge: Judge | None = None, *, area: Area = Area.CARD, uses: Iterable[type] = (),
-    needs: Iterable[str] = (), causes: Iterable[str] = (),
+    needs: Iterable[str] = (), unless: Iterable[str] = (), causes: Iterable[str] = (),
     platforms: frozenset[Platform] = EVERY_PLATFORM,
 ) -> Check:  # fmt: skip
     """A check that passes unless it is given a judge."""
@@ -325,6 +325,7 @@ def check(
         judge=judge or says(),
         uses=tuple(uses),
         needs=tuple(CheckId(need) for need in needs),
+        unless=tuple(CheckId(other) for other in unless),
         causes=tuple(CauseId(each) for each in causes),
         platforms=platforms,
     )

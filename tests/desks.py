@@ -36,6 +36,7 @@ from diagcps.workstation import (
     RegisteredProvider,
     Registration,
     Running,
+    Services,
     Settings,
     Software,
     StoreKind,
@@ -261,6 +262,7 @@ def desk(
         components(platform),
         registration(),
         settings(),
+        Services(services=(), source="test"),
         Software(
             running=(Running(name="Gestionnaire de certificats CPS", processes=1),), source="test"
         ),

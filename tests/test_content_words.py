@@ -173,7 +173,7 @@ def test_every_remedy_has_words(language: str) -> None:
 
 def test_a_remedy_is_verified_by_a_check_that_has_a_question() -> None:
     checks = WORDS["fr"]["check"].keys()
-    assert {entry["verify"] for entry in REMEDIES.values()} <= checks
+    assert {entry["verify"] for entry in REMEDIES.values() if "verify" in entry} <= checks
 
 
 def test_a_remedy_says_who_does_it_where_and_on_what_authority() -> None:
@@ -196,9 +196,16 @@ def test_the_contact_of_a_remedy_exists() -> None:
             assert name in CONTACTS[group], remedy
 
 
+def test_the_links_of_a_remedy_are_for_its_own_systems() -> None:
+    for remedy, entry in REMEDIES.items():
+        links = entry.get("links", [])
+        if isinstance(links, dict):
+            assert links.keys() <= set(entry.get("os", SYSTEMS)), remedy
+
+
 @each_language
 def test_the_links_of_a_remedy_exist_and_have_words(language: str) -> None:
-    linked = {link for entry in REMEDIES.values() for link in entry.get("links", [])}
+    linked = {link for entry in REMEDIES.values() for link in _texts(entry.get("links", []))}
     assert linked == WORDS[language]["contact"].keys()
     for group, _, name in (link.partition(".") for link in linked):
         assert {"url", "address"} & CONTACTS[group][name].keys(), name
@@ -206,6 +213,14 @@ def test_the_links_of_a_remedy_exist_and_have_words(language: str) -> None:
 
 def test_what_a_remedy_does_with_a_code_is_an_act() -> None:
     assert {entry["act"] for entry in REMEDIES.values() if "act" in entry} <= {a.value for a in Act}
+
+
+@each_language
+def test_no_two_remedies_have_the_same_steps(language: str) -> None:
+    every: dict[str, list[str]] = {}
+    for remedy, entry in WORDS[language]["remedy"].items():
+        every.setdefault(str(entry["steps"]), []).append(remedy)
+    assert [same for same in every.values() if len(same) > 1] == []
 
 
 @each_language
@@ -261,7 +276,7 @@ def test_a_question_ends_with_a_question_mark(language: str) -> None:
 
 def test_french_punctuation_is_held_to_its_word_by_a_no_break_space() -> None:
     for text in _texts(WORDS["fr"]):
-        prose = re.sub(r"https?://\S+|about:\w+|\d:\d", "", text)
+        prose = re.sub(r"https?://\S+|about:\w+|\d:\d|\b[A-Z]:\\", "", text)
         assert not re.search(f"[^{NBSP}][:;?!»]", prose), text
         assert not re.search(f"«[^{NBSP}]", prose), text
 

@@ -115,6 +115,50 @@ def test_where_nothing_was_judged_nothing_is_ready(results: list[CheckResult]) -
     assert (found.verdict, found.exit_code) == (Verdict.UNDETERMINED, 3)
 
 
+BETWEEN = check("card.between", needs=["card.first"])
+LAST = check("card.last", needs=["card.between"], causes=["card.bad"])
+
+
+def chain(first: CheckResult) -> list[CheckResult]:
+    """A check that is blocked by one that is blocked by `first`."""
+    return [
+        first,
+        result("card.between", Outcome.BLOCKED, blocked_by="card.first"),
+        result("card.last", Outcome.BLOCKED, blocked_by="card.between"),
+        result("card.blocking", PASS),
+    ]
+
+
+def test_a_check_that_waits_for_what_nobody_knows_leaves_it_undecided() -> None:
+    checks = [check("card.first", causes=["card.odd"]), BETWEEN, LAST, BLOCKING]
+    found = diagnosis(chain(result("card.first", UNKNOWN)), checks)
+    assert (found.undecided, found.verdict) == (("card.last",), Verdict.UNDETERMINED)
+
+
+def test_a_check_that_could_only_warn_leaves_nothing_undecided() -> None:
+    near = check("card.near", needs=["card.first"], causes=["card.odd"])
+    results = [
+        result("card.first", UNKNOWN),
+        result("card.near", Outcome.BLOCKED, blocked_by="card.first"),
+        result("card.blocking", PASS),
+    ]
+    found = diagnosis(results, [check("card.first"), near, BLOCKING])
+    assert (found.undecided, found.verdict) == ((), Verdict.READY)
+
+
+def test_a_check_that_waits_for_a_failure_leaves_nothing_undecided() -> None:
+    checks = [check("card.first", causes=["card.bad"]), BETWEEN, LAST, BLOCKING]
+    found = diagnosis(chain(result("card.first", FAIL, "card.bad")), checks)
+    assert (found.undecided, found.verdict) == ((), Verdict.NOT_READY)
+
+
+def test_a_check_that_waits_for_a_failure_that_does_not_count_is_undecided() -> None:
+    checks = [check("card.first", causes=["card.bad"]), BETWEEN, LAST, BLOCKING]
+    results = chain(result("card.first", FAIL, "card.bad"))
+    found = diagnosis(results, checks, named=frozenset({LAST.id, BLOCKING.id}))
+    assert (found.undecided, found.verdict) == (("card.last",), Verdict.UNDETERMINED)
+
+
 def test_without_a_ko_cause_for_this_use_a_check_does_not_block() -> None:
     lenient = profile(levels={"card.bad": Level.WARN})
     assert diagnosis([result("card.blocking", PASS)], [BLOCKING], use=lenient).exit_code == 0

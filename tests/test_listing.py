@@ -103,6 +103,12 @@ def test_steps_that_differ_are_given_for_each_system_of_the_cause() -> None:
     assert text.count("  linux\n") == 1
 
 
+def test_a_remedy_of_one_system_is_given_for_that_system_alone() -> None:
+    remedies = listing.explain("session.remote-no-reader", "en").split("→ ")[1:]
+    assert ["  windows\n" in remedy for remedy in remedies] == [True, True, False]
+    assert not any("  linux\n" in remedy or "  macos\n" in remedy for remedy in remedies)
+
+
 def test_a_cause_that_is_not_detailed_yet_says_so() -> None:
     assert "does not detail this cause yet" in listing.explain("network.offline", "en")
 

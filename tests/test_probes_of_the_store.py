@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from diagcps import probes
+from diagcps.browsing import BrowserKind
 from diagcps.catalogue import Catalogue
 from diagcps.facts import AuthenticationCertificates, Certificate, Role
 from diagcps.host.base import Installed
@@ -16,7 +17,7 @@ from diagcps.probes import BUILT_IN
 from diagcps.replay import NoHost, empty_world
 from diagcps.workstation import PersonCertificates
 from tests.builders import bag, certificate, failed, secret, step
-from tests.desks import own_certificate, person
+from tests.desks import own_certificate, person, signs_in_with
 
 (PROBE,) = (each for each in BUILT_IN if each.gives is PersonCertificates)
 OTHER = own_certificate(fingerprint=secret("b" * 64))
@@ -41,10 +42,16 @@ def _no_time_to_lose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "_PROPAGATION_S", 0.2)
 
 
-def read(host: Windows, *certificates: Certificate, unread: bool = False) -> PersonCertificates:
+def read(
+    host: Windows,
+    *certificates: Certificate,
+    unread: bool = False,
+    page: BrowserKind = BrowserKind.EDGE,
+) -> PersonCertificates:
     world = dataclasses.replace(empty_world(Platform.WINDOWS), host=host)
     cards = AuthenticationCertificates(cards=(step(*certificates),))
-    facts = bag(missing={AuthenticationCertificates: failed()}) if unread else bag(cards)
+    missing = {AuthenticationCertificates: failed()} if unread else {}
+    facts = bag(*(() if unread else (cards,)), signs_in_with(page), missing=missing)
     found = PROBE.read(world, facts)
     assert isinstance(found, PersonCertificates)
     return found
@@ -70,6 +77,12 @@ def test_a_certificate_that_never_comes_is_not_waited_for_for_ever() -> None:
 def test_a_certificate_that_is_there_or_never_will_be_is_looked_for_once(own: Certificate) -> None:
     host = Windows(person(own_certificate()))
     assert read(host, own) == person(own_certificate())
+    assert host.looked == 1
+
+
+def test_nothing_is_waited_for_where_firefox_is_the_browser() -> None:
+    host = Windows(person(OTHER))
+    assert read(host, own_certificate(), page=BrowserKind.FIREFOX) == person(OTHER)
     assert host.looked == 1
 
 

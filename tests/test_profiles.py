@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from diagcps import registry
+from diagcps import registry, scenario
 from diagcps.check import Area
-from diagcps.model import Level, UsageError
+from diagcps.examination import Examination, assemble
+from diagcps.model import CheckId, Level, Outcome, UsageError
+from diagcps.probes import BUILT_IN
 from diagcps.profiles import DEFAULT, choose, load_profiles
 from tests.builders import catalogue, cause, check, profile
 
@@ -60,6 +62,38 @@ def test_a_check_blocks_when_one_of_its_causes_is_ko() -> None:
     assert profile().blocks(both, known)
     assert not profile(levels={"card.b": Level.WARN}).blocks(both, known)
     assert not profile().blocks(check("card.none"), known)
+
+
+SERVICE, LOCATION = CheckId("pcsc.service"), CheckId("session.location")
+
+
+def remote(named: frozenset[CheckId] | None = None) -> Examination:
+    """A remote session without a reader, where the smart-card service alone counts."""
+    subject = scenario.load("remote-no-reader")
+    return assemble(
+        registry=registry.load(BUILT_IN, installed=False),
+        probes=subject.probes(),
+        profile=profile(Area.PCSC),
+        world=subject.world,
+        simulated=True,
+        named=named,
+    )
+
+
+async def test_the_failure_of_a_check_that_does_not_count_keeps_no_other() -> None:
+    examined = remote()
+    await examined.runner.run()
+    assert LOCATION not in examined.runner.results
+    assert examined.runner.results[SERVICE].outcome is Outcome.FAIL
+
+
+async def test_a_named_check_waits_for_the_failure_that_would_answer_it() -> None:
+    examined = remote(frozenset({SERVICE}))
+    diagnosis = await examined.runner.run()
+    results = examined.runner.results
+    assert list(results) == [LOCATION, SERVICE]
+    assert results[SERVICE].blocked_by == LOCATION
+    assert (diagnosis.undecided, diagnosis.exit_code) == ((SERVICE,), 3)
 
 
 def test_levels_name_causes_of_the_catalogue() -> None:

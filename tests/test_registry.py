@@ -77,7 +77,7 @@ def write(folder: Path) -> Write:
     return put
 
 
-def one_check(id_: str, *, needs: str = "", causes: str = "") -> str:
+def one_check(id_: str, *, needs: str = "", unless: str = "", causes: str = "") -> str:
     """A module with one check that passes."""
     return f"""
         from diagcps.api import Area, CauseId, Check, CheckId
@@ -85,6 +85,7 @@ def one_check(id_: str, *, needs: str = "", causes: str = "") -> str:
         ONE = Check(
             id=CheckId("{id_}"), area=Area.SOFTWARE, judge=lambda facts: (),
             needs=tuple(CheckId(n) for n in "{needs}".split()),
+            unless=tuple(CheckId(n) for n in "{unless}".split()),
             causes=tuple(CauseId(c) for c in "{causes}".split()),
         )
     """
@@ -114,10 +115,11 @@ def test_every_built_in_check_is_found_and_none_is_a_problem() -> None:
     assert found.problems == ()
 
 
-def test_a_check_comes_after_what_it_needs() -> None:
+def test_a_check_comes_after_what_it_waits_for() -> None:
     place = {each.id: number for number, each in enumerate(load().checks)}
     for each in load().checks:
-        assert all(place[need] < place[each.id] for need in each.needs)
+        assert {*each.needs, *each.unless} == {*each.waits_for}
+        assert all(place[other] < place[each.id] for other in each.waits_for)
 
 
 def test_every_fact_that_a_built_in_check_uses_has_a_probe_or_is_the_tools_own() -> None:
@@ -143,7 +145,7 @@ def test_the_catalogue_says_what_it_says() -> None:
     assert denied.remedies == (RemedyId("pcsc.sign-in-locally"), RemedyId("pcsc.allow-user"))
 
 
-def test_selecting_a_check_selects_what_it_needs_in_order() -> None:
+def test_selecting_a_check_selects_what_it_waits_for_in_order() -> None:
     chosen = [each.id for each in load().select([CheckId("card.present")])]
     assert chosen == ["session.location", "pcsc.service", "reader.present", "card.present"]
 
@@ -230,9 +232,11 @@ def test_a_module_that_cannot_be_imported_is_a_problem_and_the_others_stay(
 
 BAD_CHECKS = {
     "duplicate": (one_check("card.present"), "the check card.present exists already"),
-    "need": (one_check("plug.a", needs="no.such"), "plug.a needs no.such, which there is not"),
+    "need": (one_check("plug.a", needs="no.such"), "plug.a waits for no.such, which there is not"),
+    "unless": (one_check("plug.a", unless="no.such"), "plug.a waits for no.such, which"),
     "cause": (one_check("plug.a", causes="no.such"), "plug.a may find no.such, which the"),
-    "circle": (one_check("plug.a", needs="plug.a"), "checks that need each other"),
+    "circle": (one_check("plug.a", needs="plug.a"), "checks that wait for each other"),
+    "soft circle": (one_check("plug.a", unless="plug.a"), "checks that wait for each other"),
 }
 
 
@@ -254,12 +258,15 @@ def test_the_built_in_check_wins_over_one_of_the_same_id(folder: Path, write: Wr
     assert kept.judge.__module__ == "diagcps.checks.card"
 
 
-def test_a_circle_goes_with_all_who_need_it_and_leaves_the_rest(folder: Path, write: Write) -> None:
+@pytest.mark.parametrize("how", ["needs", "unless"])
+def test_a_circle_goes_with_all_who_wait_for_it_and_leaves_the_rest(
+    folder: Path, write: Write, how: str
+) -> None:
     write("a", one_check("plug.a", needs="plug.b"))
     write("b", one_check("plug.b", needs="plug.c"))
-    write("c", one_check("plug.c", needs="plug.a"))
-    write("d", one_check("plug.d", needs="plug.a"))
-    write("e", one_check("plug.e", needs="card.present"))
+    write("c", one_check("plug.c", **{how: "plug.a"}))
+    write("d", one_check("plug.d", **{how: "plug.a"}))
+    write("e", one_check("plug.e", **{how: "card.present"}))
     found = load(folder)
     assert ids(found) == ids(load()) | {"plug.e"}
     assert set(problems(found)) == {"plug.a", "plug.b", "plug.c", "plug.d"}

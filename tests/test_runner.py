@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from diagcps.check import Facts, Trigger, World
+from diagcps.check import Facts, MissingFact, NotApplicable, Trigger, World
 from diagcps.events import Finished, Judged, Settled, Snapshot, Started
 from diagcps.model import (
     CheckId,
@@ -33,6 +35,7 @@ from diagcps.model import (
 from diagcps.runner import Runner
 from diagcps.threads import DaemonThreads
 from tests.builders import cause, check, finding, probe, raises, runner, says
+from tests.strategies import quick
 
 
 @dataclass(frozen=True)
@@ -411,6 +414,133 @@ async def test_what_needs_an_unknown_check_is_blocked_by_it() -> None:
     assert result(examined, "test.near").blocked_by == "test.red"
 
 
+async def test_what_a_failure_would_answer_is_blocked_by_it_near_and_far() -> None:
+    examined = runner(
+        bad("test.root"),
+        check("test.needs", needs=["test.root"]),
+        check("test.near", unless=["test.root"]),
+        check("test.far", unless=["test.needs"]),
+    )
+    diagnosis = await examined.run()
+    blocked = {id_: each.blocked_by for id_, each in examined.results.items()}
+    assert blocked == {
+        "test.root": None,
+        "test.needs": "test.root",
+        "test.near": "test.root",
+        "test.far": "test.needs",
+    }
+    assert [entry.cause.id for entry in diagnosis.entries] == ["card.bad"]
+    assert {*diagnosis.entries[0].explains} == {"test.needs", "test.near", "test.far"}
+
+
+async def test_what_a_failure_would_answer_is_asked_where_nobody_knows() -> None:
+    examined = runner(
+        RED,
+        check("test.needs", needs=["test.red"]),
+        bad("test.near", unless=["test.red"]),
+        bad("test.far", unless=["test.needs"]),
+    )
+    diagnosis = await examined.run()
+    assert outcomes(examined) == {
+        "test.red": "unknown",
+        "test.needs": "blocked",
+        "test.near": "fail",
+        "test.far": "fail",
+    }
+    assert {*diagnosis.entries[0].because} == {"test.near", "test.far"}
+
+
+@pytest.mark.parametrize("judge", [says(), FAILS, raises(NotApplicable())])
+async def test_what_a_failure_would_answer_is_judged_after_it(judge: Any) -> None:
+    examined = runner(
+        check("test.near", unless=["test.root"]),
+        check("test.root", judge, causes=["card.bad"]),
+        causes=[cause("card.bad", Level.WARN)],
+    )
+    await examined.run()
+    assert list(examined.results) == ["test.root", "test.near"]
+    assert result(examined, "test.near").outcome is Outcome.PASS
+
+
+async def test_a_failure_blocks_before_what_nobody_knows() -> None:
+    examined = runner(
+        RED,
+        bad("test.root"),
+        check("test.near", needs=["test.red", "test.root"]),
+        check("test.far", unless=["test.near"]),
+    )
+    diagnosis = await examined.run()
+    assert result(examined, "test.near").blocked_by == "test.root"
+    assert {*diagnosis.entries[0].explains} == {"test.near", "test.far"}
+
+
+LEVELS = {"card.bad": Level.KO, "card.odd": Level.WARN}
+JUDGES: dict[str, Any] = {
+    "pass": says(),
+    "warn": says(finding("card.odd")),
+    "fail": FAILS,
+    "unknown": raises(MissingFact(ProbeFailure(reason=Reason.TIMEOUT))),
+    "not-applicable": raises(NotApplicable()),
+}
+"""What a check would come to, were it judged."""
+Waiting = tuple[str, tuple[int, ...], tuple[int, ...]]
+
+
+@st.composite
+def waiting(draw: st.DrawFn) -> list[Waiting]:
+    """Checks, each with what it would come to and which of those before it it waits for, how."""
+    made: list[Waiting] = []
+    for number in range(draw(st.integers(1, 7))):
+        ways = [draw(st.sampled_from(["", "needs", "unless"])) for _ in range(number)]
+        needs, unless = (
+            tuple(other for other, way in enumerate(ways) if way == wanted)
+            for wanted in ("needs", "unless")
+        )
+        made.append((draw(st.sampled_from(list(JUDGES))), needs, unless))
+    return made
+
+
+def expected(made: list[Waiting]) -> list[tuple[str, bool]]:
+    """The outcome of each, and whether it is, or waits for, a failure."""
+    known: list[tuple[str, bool]] = []
+    for own, needs, unless in made:
+        failed = any(known[other][1] for other in (*needs, *unless))
+        open_ = any(known[other][0] in ("unknown", "blocked") for other in needs)
+        outcome = "blocked" if failed or open_ else own
+        known.append((outcome, failed or outcome == "fail"))
+    return known
+
+
+@quick
+@given(made=waiting())
+def test_whatever_waits_for_whatever_nothing_is_ready_on_what_nobody_knows(
+    made: list[Waiting],
+) -> None:
+    def ids(numbers: tuple[int, ...]) -> list[str]:
+        return [f"test.c{number}" for number in numbers]
+
+    examined = runner(
+        *(
+            check(f"test.c{number}", JUDGES[own], needs=ids(needs), unless=ids(unless),
+                  causes=LEVELS)
+            for number, (own, needs, unless) in enumerate(made)
+        ),
+        causes=[cause(id_, level) for id_, level in LEVELS.items()],
+    )  # fmt: skip
+    diagnosis = asyncio.run(examined.run())
+    known = expected(made)
+    assert outcomes(examined) == {f"test.c{n}": outcome for n, (outcome, _) in enumerate(known)}
+    assert {*diagnosis.undecided} == {
+        f"test.c{number}"
+        for number, (outcome, failed) in enumerate(known)
+        if outcome in ("unknown", "blocked") and not failed
+    }
+    explained = {id_ for entry in diagnosis.entries for id_ in entry.explains}
+    blocked = {f"test.c{n}" for n, (outcome, failed) in enumerate(known)
+               if outcome == "blocked" and failed}  # fmt: skip
+    assert blocked <= explained
+
+
 async def test_a_blocked_check_is_not_judged() -> None:
     judge = raises(AssertionError("judged"))
     examined = runner(bad("test.root"), check("test.near", judge, needs=["test.root"]))
@@ -515,6 +645,21 @@ async def test_a_change_reads_and_judges_again_what_depends_on_it() -> None:
     assert outcomes(examined) == dict.fromkeys(
         ["test.blue", "test.red", "test.near", "test.far"], "pass"
     )
+
+
+async def test_a_change_judges_again_what_its_failure_would_answer() -> None:
+    def judge(facts: Facts) -> list[Finding]:
+        return [finding("card.bad")] if facts[Red].value == 1 else []
+
+    examined = runner(
+        check("test.red", judge, uses=[Red], causes=["card.bad"]),
+        check("test.near", unless=["test.red"]),
+        probes=[Counted(Red).probe(refreshed=True)],
+    )
+    await examined.run()
+    assert result(examined, "test.near").blocked_by == "test.red"
+    await examined.refresh(Trigger.PCSC)
+    assert outcomes(examined) == {"test.red": "pass", "test.near": "pass"}
 
 
 async def test_a_change_repairs_what_was_blocked() -> None:

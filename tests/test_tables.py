@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagcps.tables import WrongShape, from_table
+from diagcps.tables import Day, Guid, Sha1, WrongShape, from_table
 from tests.strategies import quick
 
 
@@ -29,6 +29,13 @@ class Whole:
     date: str
     parts: tuple[Part, ...] = ()
     most: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    day: Day = "2026-11-21"
+    sums: tuple[Sha1, ...] = ()
+    code: Guid = "{00000000-0000-0000-0000-000000000000}"
 
 
 def test_a_table_is_read_with_its_defaults() -> None:
@@ -54,6 +61,27 @@ def test_a_table_is_read_with_its_defaults() -> None:
 def test_what_does_not_fit_is_refused_with_its_place(table: Any, complaint: str) -> None:
     with pytest.raises(WrongShape, match=complaint):
         from_table(Whole, table, "file")
+
+
+def test_a_text_of_a_known_form_is_kept_in_one_case() -> None:
+    read = from_table(Written, {"day": "2024-02-29", "sums": ["aB" * 20]}, "file")
+    assert read == Written(day="2024-02-29", sums=("AB" * 20,))
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ({"day": "2026-02-29"}, "file.day: day is out of range"),
+        ({"day": "20260221"}, r"file\.day: not of the form \[0-9\]"),
+        ({"day": "2026-02-21\n"}, r"file\.day: not of the form"),
+        ({"day": 2026}, r"file\.day has the wrong type"),
+        ({"sums": ["AB" * 20, "AB" * 19]}, r"file\.sums\[1\]: not of the form"),
+        ({"code": "ab"}, r"file\.code: not of the form"),
+    ],
+)
+def test_a_text_of_another_form_is_refused_with_its_place(table: Any, complaint: str) -> None:
+    with pytest.raises(WrongShape, match=complaint):
+        from_table(Written, table, "file")
 
 
 _anything = st.recursive(

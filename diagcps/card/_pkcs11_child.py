@@ -55,7 +55,7 @@ def read_library(path: str, say: Callable[[Message], None]) -> None:
         library = Cryptoki(path, announce)
         library.initialize()
     except NotLoaded as error:
-        say({"result": {"state": "load-failed", "detail": str(error)}})
+        say({"result": {"state": "load-failed", "code": error.code, "detail": str(error)}})
         return
     except CryptokiError as error:
         say({"result": _failed(error)})

@@ -50,6 +50,9 @@ def architectures(head: bytes) -> tuple[str, ...]:
 def of_file(path: str) -> tuple[str, ...]:
     """`architectures` of the file; nothing when it cannot be read, which its loader will say."""
     try:
+        # A pipe in its place would be waited for.
+        if not Path(path).is_file():
+            return ()
         with Path(path).open("rb") as file:
             return architectures(file.read(HEAD_BYTES))
     except (OSError, ValueError):

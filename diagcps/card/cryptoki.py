@@ -52,7 +52,12 @@ class CryptokiError(Exception):
 
 
 class NotLoaded(Exception):
-    """The system's loader refused the library; the text is the loader's own."""
+    """The system's loader refused the library; the text is the loader's own, and so is the code:
+    0 where it gives none (everywhere but on Windows)."""
+
+    def __init__(self, words: str, code: int) -> None:
+        super().__init__(words)
+        self.code = code
 
 
 class Structure(ctypes.Structure):
@@ -194,7 +199,8 @@ class Cryptoki:
             self._library = ctypes.CDLL(path, winmode=0)
             get_list = self._library.C_GetFunctionList
         except (OSError, AttributeError) as error:
-            raise NotLoaded(str(error)) from error
+            code = getattr(error, "winerror", None) or 0
+            raise NotLoaded(str(error), code & 0xFFFFFFFF) from error
         get_list.argtypes = [POINTER(POINTER(self.FUNCTIONS))]
         get_list.restype = c_ulong
         functions = POINTER(self.FUNCTIONS)()

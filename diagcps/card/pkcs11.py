@@ -61,15 +61,16 @@ class Pkcs11Library:
         if found.state is not LibraryState.READ:
             return found
         return replace(
-            await self._read_in_child(found.path.value),
+            await self._read_in_child(found.place),
             path=found.path,
             architectures=found.architectures,
         )
 
     def _find(self) -> Library:
         """Where the library is and what it is for: `READ` means no more than that it may be."""
-        found = [_library_at(path) for path in self._paths if self._given or _is_there(path)]
-        absent = Library(state=LibraryState.ABSENT, path=Private(PrivateKind.PATH, ""))
+        there = (path for path in self._paths if self._given or _is_there(path))
+        found = [_library_at(path, named=self._given) for path in there]
+        absent = Library(state=LibraryState.ABSENT, path="")
         fitting = (each for each in found if each.state is LibraryState.READ)
         return next(fitting, found[0] if found else absent)
 
@@ -94,7 +95,7 @@ class Pkcs11Library:
         if not call:
             raise ProbeTimeout if hung else ProbeUnavailable("the reading process did not start")
         state = LibraryState.NOT_RESPONDING if hung else LibraryState.CRASHED
-        return Library(state=state, path=Private(PrivateKind.PATH, path), call=call)
+        return Library(state=state, path="", call=call)
 
 
 async def _answers(child: Process, path: str) -> AsyncIterator[Called | Library]:
@@ -104,8 +105,8 @@ async def _answers(child: Process, path: str) -> AsyncIterator[Called | Library]
         yield parse_message(data)
 
 
-def _library_at(path: str) -> Library:
-    """The file, and whether this process can load what it is for."""
+def _library_at(path: str, *, named: bool) -> Library:
+    """The file, and whether this process can load what it is for; a person may have named it."""
     from diagcps.card import binary  # needed where there is a library, and not before
 
     whole = str(Path(path).absolute())
@@ -113,7 +114,7 @@ def _library_at(path: str) -> Library:
     fits = not kinds or not ours or not set(ours).isdisjoint(kinds)
     return Library(
         state=LibraryState.READ if fits else LibraryState.WRONG_ARCHITECTURE,
-        path=Private(PrivateKind.PATH, whole),
+        path=Private(PrivateKind.PATH, whole) if named else whole,
         architectures=kinds,
     )
 
@@ -147,7 +148,7 @@ def _library(result: Mapping[str, Any]) -> Library:
     detail = result.get("detail")
     return Library(
         state=LibraryState(result["state"]),
-        path=Private(PrivateKind.PATH, ""),
+        path="",
         description=_text(result.get("description", "")),
         version=_text(result.get("version", "")),
         call=_text(result.get("call", "")),

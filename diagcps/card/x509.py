@@ -99,7 +99,35 @@ def read_certificate(
             trust=trust,
             anchor=anchor,
             fingerprint=Private(PrivateKind.CERTIFICATE, hashlib.sha256(data).hexdigest()),
+            serial=Private(PrivateKind.CERTIFICATE, f"{certificate.serial_number:x}"),
+            revocation_lists=_revocation_lists(extensions),
         )
+
+
+def _revocation_lists(extensions: x509.Extensions) -> tuple[str, ...]:
+    """The addresses of the issuer's list (RFC 5280, 4.2.1.13), in the order of the certificate."""
+    try:
+        points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except x509.ExtensionNotFound:
+        return ()
+    names = (name for point in points for name in point.full_name or ())
+    return tuple(each.value for each in names if isinstance(each, x509.UniformResourceIdentifier))
+
+
+def trusted_issuers(
+    name: str, anchors: Anchors, stored: Iterable[StoredCertificate]
+) -> tuple[StoredCertificate, ...]:
+    """The certificates of the authority of that common name that are pinned, or whose own chain
+    ends at a pinned one."""
+    pinned, others = _parted(anchors, stored)
+    found = []
+    for each in (*pinned, *others):
+        authority = _authority(each.data)
+        if authority is None or text_of(authority.subject, NameOID.COMMON_NAME) != name:
+            continue
+        if each in pinned or _end(authority, anchors, pinned)[0] is Trust.TRUSTED:
+            found.append(each)
+    return tuple(found)
 
 
 def text_of(name: x509.Name, attribute: x509.ObjectIdentifier) -> str:

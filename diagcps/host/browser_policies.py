@@ -27,7 +27,7 @@ def of_chromium(kind: BrowserKind, values: object) -> Iterator[BrowserPolicy]:
     for name in OF_CHROMIUM:
         listed = values.get(name)
         if isinstance(listed, list) and listed:
-            yield BrowserPolicy(browser=kind, name=name, addresses=len(listed))
+            yield BrowserPolicy(browser=kind, name=name)
 
 
 def of_firefox(values: object) -> Iterator[BrowserPolicy]:
@@ -37,11 +37,7 @@ def of_firefox(values: object) -> Iterator[BrowserPolicy]:
         return
     listed, enabled = own.get(SKIPPED), own.get(ENABLED)
     if isinstance(listed, list) and listed:
-        yield BrowserPolicy(
-            browser=BrowserKind.FIREFOX, name=f"{OF_FIREFOX}.{SKIPPED}", addresses=len(listed)
-        )
+        yield BrowserPolicy(browser=BrowserKind.FIREFOX, name=f"{OF_FIREFOX}.{SKIPPED}")
     # Windows writes a number.
     if enabled is not None and not isinstance(enabled, str) and not enabled:
-        yield BrowserPolicy(
-            browser=BrowserKind.FIREFOX, name=f"{OF_FIREFOX}.{ENABLED}", addresses=0
-        )
+        yield BrowserPolicy(browser=BrowserKind.FIREFOX, name=f"{OF_FIREFOX}.{ENABLED}")

@@ -49,7 +49,7 @@ _MOST_OF_METADATA = 4 << 20
 _MOST_LINKS = 8
 
 _SNAP_COMMAND = "/snap/bin/"
-_FLATPAK_COMMAND = re.compile(r"flatpak(?: \S+)* run ")
+_FLATPAK_COMMAND = re.compile(r"flatpak(?: \S+){0,16} run ")
 _SNAP = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _APP_ID = re.compile(r"[a-z0-9_-]{1,80}(?:\.[a-z0-9_-]{1,80}){2,8}", re.ASCII)
 
@@ -58,7 +58,7 @@ _OF_SNAP = re.compile(r"^version: *['\"]?([0-9][0-9a-z.]{0,30})", re.MULTILINE)
 _OF_RELEASE = re.compile(r"<release [^>]{0,200}?version=\"([0-9][0-9.]{0,30})")
 _STANZA = re.compile(
     r"^Package: (google-chrome-stable|microsoft-edge-stable|chromium|chromium-browser)\n"
-    r"Status: install ok installed\n(?:[^\n]+\n)*?Version: (?:[0-9]+:)?([0-9][0-9.]{0,30})",
+    r"Status: install ok installed\n(?:[^\n]+\n){0,64}?Version: (?:[0-9]+:)?([0-9][0-9.]{0,30})",
     re.MULTILINE,
 )
 """The beginning of a stanza of dpkg's status file, and the upstream version (deb-version(7))."""
@@ -93,6 +93,7 @@ def read_browsers(root: Path, home: Path, environ: Mapping[str, str]) -> Browser
         browsers=tuple(dict.fromkeys(found.values())),
         default=None if kind is BrowserKind.OTHER else kind,
         policies=tuple(_policies(root)),
+        hidden=not found and desktop.hides(),
         source="*.desktop, mimeapps.list",
     )
 

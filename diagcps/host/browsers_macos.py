@@ -26,7 +26,7 @@ _KINDS = {
     "org.mozilla.firefox": BrowserKind.FIREFOX,
 }
 """By CFBundleIdentifier, which is compared without case."""
-_APPLICATIONS = "Applications"
+_APPLICATIONS, _PROPERTIES = "Applications", "Contents/Info.plist"
 _SAFARI = ("Applications/Safari.app", "System/Cryptexes/App/System/Applications/Safari.app")
 """Where the system keeps it: since macOS 13 no listing of /Applications shows it."""
 _MOST_APPLICATIONS = 1000
@@ -56,6 +56,7 @@ def read_browsers(root: Path, home: Path) -> Browsers:
         browsers=found,
         default=_default(home, {browser.kind for browser in found}),
         policies=tuple(_policies(root, home)),
+        hidden=not found and _hides(root, home),
         source="Info.plist, com.apple.launchservices.secure.plist, Managed Preferences",
     )
 
@@ -68,15 +69,27 @@ def firefox_places(home: Path) -> tuple[Place, ...]:
 def _browsers(root: Path, home: Path) -> Iterator[Browser]:
     folders = ((root / _APPLICATIONS, "/Applications"), (home / _APPLICATIONS, "~/Applications"))
     for folder, name in folders:
-        bundles = (entry for entry in entries(folder) if entry.suffix == ".app")
-        for bundle in islice(bundles, _MOST_APPLICATIONS):
+        for bundle in _bundles(folder):
             yield from _browser(bundle, f"{name}, Info.plist")
     for place in _SAFARI:
         yield from _browser(root / place, "/Applications, Info.plist")
 
 
+def _bundles(folder: Path) -> Iterator[Path]:
+    bundles = (entry for entry in entries(folder) if entry.suffix == ".app")
+    return islice(bundles, _MOST_APPLICATIONS)
+
+
+def _hides(root: Path, home: Path) -> bool:
+    """An application, or a folder of them, cannot be read."""
+    folders = (root / _APPLICATIONS, home / _APPLICATIONS)
+    bundles = (*_bundles(folders[0]), *_bundles(folders[1]), *(root / place for place in _SAFARI))
+    places = (*folders, *(bundle / _PROPERTIES for bundle in bundles))
+    return any(state_of(place) is FileState.UNREADABLE for place in places)
+
+
 def _browser(bundle: Path, source: str) -> Iterator[Browser]:
-    about = read_plist(bundle / "Contents/Info.plist")
+    about = read_plist(bundle / _PROPERTIES)
     kind = _KINDS.get(text(about.get("CFBundleIdentifier")).lower())
     if kind is not None:
         yield Browser(

@@ -12,7 +12,7 @@ from diagcps.card import binary
 from diagcps.catalogue import Part
 from diagcps.catalogue_parts import CryptolibCatalogue, ExpectedFile, OtherFile
 from diagcps.facts import FileState
-from diagcps.host.files import beginning, changed, md5_of, state_of
+from diagcps.host.files import beginning, md5_of, state_of
 from diagcps.model import Platform
 from diagcps.workstation import Component, Components
 
@@ -94,7 +94,6 @@ def _component(root: Path, folder: str, name: str) -> Component:
         place=folder,
         state=state,
         architectures=binary.of_file(str(path)) if is_read else (),
-        changed=changed(path),
     )
 
 

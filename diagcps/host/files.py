@@ -10,6 +10,7 @@ import os
 import stat
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from diagcps.facts import FileState
@@ -19,6 +20,8 @@ _MOST_OF_AN_ATTRIBUTE = 64 << 10
 _MOST_OF_A_PROGRAM = 32 << 20
 """Bytes; the Cryptolib's largest program has 1.2 MB."""
 _PIECE = 1 << 20
+_MOST_ENTRIES = 1 << 16
+"""Of a folder; /proc has one for each of some thousand processes."""
 
 
 def state_of(path: Path) -> FileState:
@@ -73,10 +76,12 @@ def attribute(file: Path) -> str:
 
 
 def entries(folder: Path) -> tuple[Path, ...]:
-    """What is in the folder; nothing when it cannot be listed."""
+    """What is in the folder, the first 65,536 at most; nothing when it cannot be listed."""
     try:
-        return tuple(folder.iterdir())
-    except OSError:
+        # Unlike a Path, it does not read the whole list first.
+        with os.scandir(folder) as found:
+            return tuple(folder / each.name for each in islice(found, _MOST_ENTRIES))
+    except (OSError, ValueError):
         return ()
 
 

@@ -8,7 +8,6 @@ modules it loads in pkcs11.txt, its settings in prefs.js and certificates in cer
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -22,6 +21,7 @@ from diagcps.catalogue import Catalogue
 from diagcps.facts import FileState
 from diagcps.host.common import library, printable
 from diagcps.host.files import beginning, changed, state_of
+from diagcps.host.stores import fingerprint
 from diagcps.model import Private, PrivateKind
 from diagcps.records import record
 
@@ -30,6 +30,8 @@ _MOST_BYTES = 16 << 20
 _MOST_BYTES_OF_A_LIST = 1 << 20
 _LONGEST_NAME = 100
 _LONGEST_VERSION = 40
+_MOST_LISTED = 64
+"""Of extensions and of modules; Firefox lists each once."""
 _MOST_CERTIFICATES = 4096
 _LARGEST_CERTIFICATE = 64 << 10
 _MOST_STEPS_OF_SQLITE = 5_000_000
@@ -41,10 +43,11 @@ _ELSEWHERE = ("\\\\", "//")
 """How the name of another machine's folder begins: to look there would sign in to it."""
 
 _TOUCHED_IN_USE = (
-    "times.json", "prefs.js", "cookies.sqlite", "places.sqlite", "sessionCheckpoints.json",
-    "xulstore.json", "datareporting/session-state.json",
+    "times.json", "cookies.sqlite", "places.sqlite", "sessionCheckpoints.json", "xulstore.json",
+    "datareporting/session-state.json",
 )  # fmt: skip
-"""Files that Firefox itself writes while somebody uses it; no installer does."""
+"""Files that Firefox itself writes while somebody uses it, and the Cryptolib's installers do not.
+That of macOS writes prefs.js and « extensions » in every profile of whoever installs."""
 
 _AUTOLOAD = re.compile(
     r'^[ \t]*user_pref\([ \t]*"security\.osclientcerts\.autoload"[ \t]*,[ \t]*(true|false)[ \t]*\)',
@@ -227,7 +230,7 @@ def parse_extensions(text: str, known: Collection[str]) -> tuple[Extension, ...]
         and isinstance(entry.get("id"), str)
         and entry["id"] in known
         and entry.get("visible") is not False
-    )
+    )[:_MOST_LISTED]
 
 
 def parse_modules(text: str) -> tuple[SecurityModule, ...]:
@@ -245,7 +248,7 @@ def parse_modules(text: str) -> tuple[SecurityModule, ...]:
         if known or file.lower().removeprefix("lib").startswith(_LIBRARIES):
             plain = file if _PLAIN_FILE_NAME.fullmatch(file) else ""
             found.append(SecurityModule(name=known, library=plain))
-    return tuple(found)
+    return tuple(found[:_MOST_LISTED])
 
 
 def parse_autoload(text: str) -> bool | None:
@@ -272,19 +275,17 @@ def _authorities(file: Path, wanted: Collection[str]) -> tuple[str, ...] | None:
             store.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
             store.set_progress_handler(lambda: True, _MOST_STEPS_OF_SQLITE)
             rows = store.execute(_CERTIFICATES, (_LARGEST_CERTIFICATE, _MOST_CERTIFICATES))
-            held = {_sha1(row[0]) for row in rows}
+            held = {fingerprint(row[0]) for row in rows}
     except (OSError, ValueError, sqlite3.Error):
         return None
     return tuple(sorted(held & set(wanted)))
 
 
-def _sha1(data: bytes) -> str:
-    return hashlib.sha1(data, usedforsecurity=False).hexdigest().upper()
-
-
 def _last_use(folder: Path) -> datetime | None:
     """When Firefox last wrote one of its files; None where none can be asked for."""
-    times = (changed(folder / name) for name in _TOUCHED_IN_USE)
+    files = (folder / name for name in _TOUCHED_IN_USE)
+    there = (file for file in files if state_of(file) in (FileState.PRESENT, FileState.EMPTY))
+    times = (changed(file) for file in there if not file.is_dir())
     return max((time for time in times if time is not None), default=None)
 
 

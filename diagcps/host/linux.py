@@ -19,14 +19,8 @@ from diagcps.facts import (
     UsbReaders,
 )
 from diagcps.host.base import Installed
-from diagcps.host.common import (
-    as_probe_errors,
-    certificates_of_file,
-    certificates_of_folder,
-    library,
-    printable,
-)
-from diagcps.model import Platform, ProbeUnavailable, ProbeUnsupported
+from diagcps.host.common import certificates_of_file, certificates_of_folder
+from diagcps.model import Platform, ProbeUnsupported
 
 _LIBRARIES = (
     "opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so",
@@ -57,16 +51,11 @@ class LinuxHost:
 
     def system(self) -> System:
         """The distribution by os-release(5), and the machine's architecture."""
-        distro = library("distro")
-        with as_probe_errors():
-            # With a root folder distro runs no lsb_release; only files are read.
-            try:
-                name = distro.LinuxDistribution(root_dir=str(self._root)).name(pretty=True)
-            except ValueError as error:
-                raise ProbeUnavailable(f"os-release: {error}") from error
+        from diagcps.host.linux_system import read_name
+
         return System(
             platform=Platform.LINUX,
-            name=printable(name) or "Linux",
+            name=read_name(self._root) or "Linux",
             architecture=platform.machine(),
         )
 

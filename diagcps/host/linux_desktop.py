@@ -7,11 +7,12 @@ Freedesktop's « Desktop Entry Specification », « XDG Base Directory Specifica
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
+from diagcps.facts import FileState
 from diagcps.host.common import printable
-from diagcps.host.files import entries, text_of
+from diagcps.host.files import entries, state_of, text_of
 from diagcps.records import record
 
 _SCHEME = "x-scheme-handler/https"
@@ -55,6 +56,11 @@ class Desktop:
             if name not in found:
                 found[name] = _application(name, text_of(file, _MOST_BYTES) or "")
         return tuple(each for each in found.values() if each is not None)
+
+    def hides(self) -> bool:
+        """Something among these files and folders cannot be read."""
+        places = chain(self._applications(), islice(self._desktop_files(), _MOST_FILES))
+        return any(state_of(place) is FileState.UNREADABLE for place in places)
 
     def default(self, installed: Container[str]) -> str | None:
         """The id of the one of `installed` that opens https addresses; None when none is named."""

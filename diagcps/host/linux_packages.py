@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from diagcps.catalogue import Part
@@ -33,6 +34,7 @@ _STANZA = re.compile(rb"^Package: (cryptolibcps[a-z0-9+.-]*)\n((?:[^\n]+\n)*)", 
 _FIELD = re.compile(rb"^([A-Za-z-]+): ([^\n]*)$", re.MULTILINE)
 _ARCHITECTURES = {"amd64": "x86_64", "i386": "x86", "i586": "x86", "i686": "x86"}
 _LONGEST = 64
+_MOST_PACKAGES = 64
 
 
 def read_products(root: Path, cryptolib: CryptolibCatalogue) -> Products:
@@ -48,10 +50,10 @@ def read_products(root: Path, cryptolib: CryptolibCatalogue) -> Products:
         found.extend(ask_rpm())
         sources.append("rpm -qa")
     status = root / _DPKG_STATUS
-    if status.is_file():
-        with as_probe_errors():
+    with as_probe_errors():
+        if status.is_file():
             found.extend(parse_status(beginning(status, _MOST_OF_STATUS)))
-        sources.append(f"/{_DPKG_STATUS}")
+            sources.append(f"/{_DPKG_STATUS}")
     if not any(each.kind is ProductKind.CRYPTOLIB for each in found):
         found.extend(_of_checksums(root, cryptolib))
         sources.append("MD5")
@@ -68,7 +70,7 @@ def ask_rpm(rpm: str = _RPM) -> tuple[Product, ...]:
 
 def parse_rpm(listing: str) -> tuple[Product, ...]:
     """The packages in what `rpm` prints for the query above. Never raises."""
-    return tuple(_of_rpm(listing))
+    return tuple(islice(_of_rpm(listing), _MOST_PACKAGES))
 
 
 def parse_status(data: bytes) -> tuple[Product, ...]:
@@ -76,7 +78,7 @@ def parse_status(data: bytes) -> tuple[Product, ...]:
 
     Never raises.
     """
-    return tuple(_of_dpkg(data))
+    return tuple(islice(_of_dpkg(data), _MOST_PACKAGES))
 
 
 def _of_rpm(listing: str) -> Iterator[Product]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def process(root: Path, pid: str) -> Process | None:
     """The process; None when it ended or is hidden."""
     head, _, tail = attribute(root / "proc" / pid / "stat").rpartition(")")
     fields = tail.split()
-    if len(fields) < 2 or not fields[1].isdecimal():
+    # An id has seven digits at most; int() refuses thousands of them.
+    if len(fields) < 2 or not re.fullmatch(r"[0-9]{1,10}", fields[1]):
         return None
     name = head.partition("(")[2]
     return Process(name=name, is_alive=fields[0] not in "ZXx", parent=int(fields[1]))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from diagcps.facts import PcscClients, PcscService, ServiceState
 from diagcps.host.common import as_probe_errors, printable
-from diagcps.host.files import attribute, entries, is_allowed
+from diagcps.host.files import attribute, beginning, entries, is_allowed
 from diagcps.host.linux_processes import process, process_folders
 from diagcps.host.unix_diag import list_unix_sockets
 from diagcps.model import ProbeUnavailable
@@ -42,6 +42,8 @@ _SERVICE_UNIT = "pcscd.service"
 _ACCEPTS_CONNECTIONS = 0x10000
 """__SO_ACCEPTCON in the flags of /proc/net/unix (proc_pid_net(5))."""
 _LISTED_COLUMNS = 8
+_MOST_OF_THE_LIST = 16 << 20
+"""Bytes; a socket has a hundred of them."""
 
 _SOCKET_LINK = re.compile(r"socket:\[([0-9]+)\]")
 """What a descriptor of a socket links to (proc_pid_fd(5))."""
@@ -139,8 +141,8 @@ class PcscDaemon:
         return ServiceState.ON_DEMAND, f"{source}, {_SOCKET_UNIT}"
 
     def _listens(self, endpoint: _Endpoint) -> bool:
-        file = self._root / "proc/net/unix"
-        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+        listed = beginning(self._root / "proc/net/unix", _MOST_OF_THE_LIST)
+        text = listed.decode("utf-8", errors="surrogateescape")
         for line in text.split("\n")[1:]:
             columns = line.split(maxsplit=_LISTED_COLUMNS - 1)
             if len(columns) < _LISTED_COLUMNS or not endpoint.is_named(columns[-1]):
@@ -179,7 +181,7 @@ class PcscDaemon:
             return False
         if file.is_symlink():
             return str(file.readlink()) == "/dev/null"
-        return file.stat().st_size == 0
+        return file.is_file() and file.stat().st_size == 0
 
     def _unit(self, name: str) -> Path | None:
         """The file that systemd would read for the unit."""

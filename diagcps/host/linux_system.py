@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Collection, Mapping
@@ -9,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from diagcps.host.common import printable
+from diagcps.host.common import as_probe_errors, library, printable
 from diagcps.host.files import text_of
 from diagcps.model import ProbeUnavailable
 from diagcps.workstation import Account, AccountKind, Machine, MachineRole
@@ -23,7 +24,7 @@ _MOST_LIKE = 8
 _STARTED = re.compile(r"^btime ([0-9]{1,12})$", re.MULTILINE)
 """Seconds since 1970 (proc_stat(5))."""
 _SSSD = "etc/sssd/sssd.conf"
-_IN_A_DOMAIN = re.compile(r"^\s*id_provider\s*=\s*(?:ad|ipa)\s*$", re.MULTILINE)
+_IN_A_DOMAIN = re.compile(r"^[ \t]*id_provider[ \t]*=[ \t]*(?:ad|ipa)[ \t]*\r?$", re.MULTILINE)
 """Joined to Active Directory or FreeIPA (sssd.conf(5), sssd-ad(5), sssd-ipa(5)). Most systems keep
 the file from everybody but root."""
 
@@ -34,15 +35,30 @@ SUSE, older Ubuntu."""
 _ROOT = 0
 
 
+def read_name(root: Path) -> str:
+    """The distribution by os-release(5), such as « Debian GNU/Linux 12 (bookworm) »; empty where no
+    file says it. Raises ProbeUnavailable for an os-release that cannot be read."""
+    distro = library("distro")
+    with as_probe_errors():
+        files = [file for name in _OS_RELEASE if (file := root / name).is_file()]
+        # distro reads whatever size there is, and other files than this one where it says nothing.
+        if any(file.stat().st_size > _MOST_OF_OS_RELEASE for file in files):
+            raise ProbeUnavailable("os-release: too large")
+        try:
+            # With a root folder it runs no lsb_release; only files are read.
+            found = distro.LinuxDistribution(root_dir=str(root), distro_release_file=os.devnull)
+            name = found.os_release_attr("pretty_name") or found.name()
+        except ValueError as error:
+            raise ProbeUnavailable(f"os-release: {error}") from error
+    return printable(name)[:_LONGEST]
+
+
 def read_machine(root: Path) -> Machine:
     """The system by os-release(5), and when it started.
 
     Raises ProbeUnavailable when there is no os-release.
     """
-    found = next((name for name in _OS_RELEASE if (root / name).is_file()), "")
-    text = text_of(root / found, _MOST_OF_OS_RELEASE) if found else None
-    if text is None:
-        raise ProbeUnavailable("os-release")
+    found, text = _os_release(root)
     release = parse_os_release(text)
     return Machine(
         version=release.get("VERSION_ID", ""),
@@ -99,6 +115,15 @@ def parse_groups(text: str) -> Mapping[str, int]:
         for fields in lines
         if len(fields) == 4 and re.fullmatch(r"[0-9]{1,10}", fields[2])
     }
+
+
+def _os_release(root: Path) -> tuple[str, str]:
+    """Where it is, and its text. Raises ProbeUnavailable when none can be read."""
+    for name in _OS_RELEASE:
+        text = text_of(root / name, _MOST_OF_OS_RELEASE)
+        if text is not None:
+            return name, text
+    raise ProbeUnavailable("os-release")
 
 
 def _role(release: Mapping[str, str]) -> MachineRole:

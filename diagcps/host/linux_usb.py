@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 from diagcps.catalogue_parts import ReaderCatalogue
@@ -19,6 +20,8 @@ _COMMUNICATION_CLASSES = frozenset({"02", "0a"})
 _SERIAL_PORT = "tty"
 """A serial driver makes « tty/ttyACM0 » or « ttyUSB0 » below its interface."""
 _USB_ID = re.compile(r"[0-9a-f]{4}")
+_MOST_ENTRIES = 1024
+"""Devices and interfaces; a bus has 127 devices at most."""
 _LONGEST_NAME = 256
 """Characters; a USB string has 126 at most."""
 _MAY_SLEEP = {"auto": True, "on": False}
@@ -31,7 +34,7 @@ def usb_readers(root: Path, known: ReaderCatalogue) -> UsbReaders:
     """
     folder = root / _DEVICES
     with as_probe_errors():
-        names = sorted(entry.name for entry in folder.iterdir())
+        names = sorted(islice((entry.name for entry in folder.iterdir()), _MOST_ENTRIES))
     # An interface is « 1-2:1.0 », its device « 1-2 ».
     interfaces: dict[str, list[Path]] = {name: [] for name in names if ":" not in name}
     for name in names:

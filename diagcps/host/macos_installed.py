@@ -33,6 +33,7 @@ from diagcps.workstation import (
 
 _RECEIPTS = "var/db/receipts"
 _MOST_RECEIPTS = 4096
+_MOST_PRODUCTS = 64
 _RECEIPT = ".plist"
 _CRYPTOLIB = "fr.asipsante.pkg.cryptolibcps"
 _OF_CRYPTOLIB = (_CRYPTOLIB, "fr.asipsante.cryptolibcps", "org.asipsante.cryptolibcps")
@@ -75,7 +76,7 @@ def read_products(root: Path) -> Products:
     with as_probe_errors():
         names = sorted(entry.name for entry in islice(folder.iterdir(), _MOST_RECEIPTS))
     found = [_product(folder / name) for name in names if name.endswith(_RECEIPT)]
-    products = [product for product in found if product is not None]
+    products = [product for product in found if product is not None][:_MOST_PRODUCTS]
     cryptolibs = [each for each in products if each.kind is ProductKind.CRYPTOLIB]
     last = max(cryptolibs, key=_order, default=None)
     return Products(

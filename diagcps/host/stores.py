@@ -53,4 +53,4 @@ def _hides_one(folder: Path) -> bool:
     except OSError:
         return True
     certificates = (each for each in found if each.suffix.lower() == ".cer")
-    return any(state_of(each) is FileState.UNREADABLE for each in certificates)
+    return any(state_of(each) is FileState.UNREADABLE or each.is_dir() for each in certificates)

@@ -16,7 +16,7 @@ from diagcps.catalogue import Part
 from diagcps.catalogue_parts import CryptolibCatalogue, ExpectedFile, OtherFile
 from diagcps.facts import FileState
 from diagcps.host.components import dictionary_version
-from diagcps.host.files import beginning, changed, md5_of, state_of
+from diagcps.host.files import beginning, md5_of, state_of
 from diagcps.host.pe_version import file_version
 from diagcps.host.windows_places import Places
 from diagcps.host.windows_registry import Registry, Values, View
@@ -147,13 +147,8 @@ def _component(places: Places, file: ExpectedFile | OtherFile) -> tuple[Componen
     bare = Component(name=file.name, place=file.folder, state=state)
     if path is None or state is not FileState.PRESENT or not path.is_file():
         return bare, path
-    read = replace(
-        bare,
-        version=file_version(path),
-        architectures=binary.of_file(str(path)),
-        changed=changed(path),
-    )
-    return read, path
+    architectures = binary.of_file(str(path))
+    return replace(bare, version=file_version(path), architectures=architectures), path
 
 
 def _version_of_dictionary(file: Path) -> str:

@@ -68,6 +68,7 @@ class RemedyLine:
     who: str | None
     """The owner who does it; None where a plug-in does not say."""
     verify: CheckId | None
+    """The check that passes once it worked."""
     contact: Contact | None
     links: tuple[Link, ...] = ()
     act: str | None = None

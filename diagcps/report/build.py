@@ -67,7 +67,8 @@ def cause_line(entry: Diagnosed, words: Words, remedies: Remedies, platform: Pla
     cause = entry.cause
     # Names of programs and devices are whatever their makers chose.
     said = words.cause(cause.id, {name: plain(value) for name, value in entry.params.items()})
-    lines = (remedy_line(id_, words, remedies, platform) for id_ in cause.remedies)
+    found_by = next(iter(entry.because), None)
+    lines = (remedy_line(id_, words, remedies, platform, found_by) for id_ in cause.remedies)
     return CauseLine(
         cause=cause.id,
         level=entry.level.value,
@@ -80,18 +81,31 @@ def cause_line(entry: Diagnosed, words: Words, remedies: Remedies, platform: Pla
     )
 
 
-def remedy_line(id_: RemedyId, words: Words, remedies: Remedies, platform: Platform) -> RemedyLine:
-    """One remedy in words; without a step where it cannot be done on this system."""
+def remedy_line(
+    id_: RemedyId,
+    words: Words,
+    remedies: Remedies,
+    platform: Platform,
+    found_by: CheckId | None = None,
+) -> RemedyLine:
+    """One remedy in words; without a step where it cannot be done on this system.
+
+    `found_by`, the check that found the cause, proves a remedy that names no other.
+    """
     said, known = words.remedy(id_, platform), remedies.get(id_)
+    if known is None:
+        return RemedyLine(
+            id=id_, title=said.title, steps=said.steps, who=None, verify=found_by, contact=None
+        )
     return RemedyLine(
         id=id_,
         title=said.title,
-        steps=said.steps,
-        who=known.who.value if known else None,
-        verify=known.verify if known else None,
-        contact=known.contact if known else None,
-        links=known.links if known else (),
-        act=known.act if known else None,
+        steps=said.steps if platform in known.platforms else (),
+        who=known.who.value,
+        verify=known.verify or found_by,
+        contact=known.contact,
+        links=tuple(link for link in known.links if platform in link.platforms),
+        act=known.act,
     )
 
 

@@ -59,9 +59,18 @@ def browser_of(headers: Mapping[str, str]) -> tuple[BrowserKind, str]:
     )
 
 
+def is_chromium(headers: Mapping[str, str]) -> bool:
+    """The browser says that it is built on Chromium (Sec-CH-UA), whatever its own name is."""
+    return _ENGINE in _brands(headers.get("Sec-CH-UA", "")[:_LONGEST])
+
+
+def _brands(said: str) -> dict[str, str]:
+    return {name: version for name, version in _BRAND.findall(said) if not _is_invented(name)}
+
+
 def _by_brands(said: str) -> tuple[BrowserKind, str] | None:
     """By the client hints of Chromium's relatives; None where there are none."""
-    brands = {name: version for name, version in _BRAND.findall(said) if not _is_invented(name)}
+    brands = _brands(said)
     if _ENGINE not in brands and not brands.keys() & _BRANDS.keys():
         return None
     own = next((name for name in brands if name != _ENGINE), _ENGINE)

@@ -13,7 +13,7 @@ from diagcps.options import BROWSERS
 from diagcps.web.agent import Agent
 from diagcps.web.security import Refused
 from diagcps.web.sessions import Session
-from diagcps.web.user_agent import browser_of
+from diagcps.web.user_agent import browser_of, is_chromium
 
 OF_THE_PAGE = "page"
 """Named to take back a name: the browser that shows the page counts again."""
@@ -26,7 +26,7 @@ def arrived(agent: Agent, headers: Mapping[str, str]) -> None:
     if visitor is None or headers.get("Sec-Fetch-Dest", "document") != "document":
         return
     kind, version = browser_of(headers)
-    seen = PageBrowser(kind=kind, version=version, how=How.PAGE)
+    seen = PageBrowser(kind=kind, version=version, chromium=is_chromium(headers), how=How.PAGE)
     if visitor.seen is None or replace(visitor.seen, extension=None) != seen:
         visitor.seen = seen  # the same one, loading again, knows no less than before
     agent.visited()

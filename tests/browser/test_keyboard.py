@@ -173,7 +173,7 @@ async def test_open_remedy_outlives_a_change_that_leaves_its_cause(
     first.swap(MUTE)
     page = await tab(agent())
     await run(page, NOT_READY)
-    remedy = page.locator('[id="remedy-card.wipe-chip"]')
+    remedy = page.locator('[id="remedy-card.mute-card.wipe-chip"]')
     await remedy.locator("summary").press("Enter")
     card(MUTE, slot=1)
     await expect(check(page, "card.present")).to_contain_text("qui ne répond pas", timeout=10_000)

@@ -77,7 +77,7 @@ async def test_page_seen_in_the_middle_of_a_change_reloads_itself(
 async def test_remedies_and_details_open(scenario: OpenScenario) -> None:
     page = await scenario("no-reader", java_script_enabled=False)
     await click_until_judged(page, NOT_READY)
-    remedy = page.locator('[id="remedy-reader.try-other-cable"]')
+    remedy = page.locator('[id="remedy-reader.none-reader.try-other-cable"]')
     await expect(remedy.locator("li").first).to_be_hidden()
     await remedy.locator("summary").click()
     await expect(remedy.locator("li").first).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import ctypes
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,3 +93,18 @@ def test_structures_are_laid_out_as_the_library_writes_them() -> None:
         assert sizes == [72, 104, 160]
     else:
         assert sizes == {4: [76, 104, 160], 8: [88, 112, 208]}[long]
+
+
+@pytest.mark.parametrize(("winerror", "code"), [(4551, 4551), (-2146893818, 0x80090006), (None, 0)])
+def test_what_the_loader_of_windows_answers_is_told_as_a_code(
+    winerror: int | None, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = type("Refused", (OSError,), {"winerror": winerror})
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise refused("refused")
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    said: list[dict[str, Any]] = []
+    _pkcs11_child.read_library("library", said.append)
+    assert said[-1] == {"result": {"state": "load-failed", "code": code, "detail": "refused"}}

@@ -114,7 +114,7 @@ async def test_all_that_a_library_shows_is_read(stub: Stub) -> None:
     library = await read(path)
 
     assert library.state is LibraryState.READ
-    assert library.path == Private(PrivateKind.PATH, path)
+    assert library.path == path
     assert len(library.architectures) == 1
     assert (library.description, library.version) == ("stub", "3.1")
     (slot,) = library.slots
@@ -143,7 +143,7 @@ async def test_no_library_at_any_place_is_absent(tmp_path: Path) -> None:
 
     library = await Pkcs11Library(places).read()
 
-    assert library == Library(state=LibraryState.ABSENT, path=Private(PrivateKind.PATH, ""))
+    assert library == Library(state=LibraryState.ABSENT, path="")
     assert (await Pkcs11Library(()).read()).state is LibraryState.ABSENT
 
 
@@ -152,7 +152,7 @@ async def test_the_first_place_that_has_a_library_is_read(stub: Stub, tmp_path: 
 
     library = await Pkcs11Library((str(tmp_path / "none"), path, "/dev/null")).read()
 
-    assert library.path.value == path
+    assert library.place == path
 
 
 async def test_a_library_that_the_person_named_and_is_not_there_failed_to_load(
@@ -174,7 +174,7 @@ async def test_a_relative_path_is_that_of_the_person(
     library = await Pkcs11Library((path.name,), given=True).read()
 
     assert library.state is LibraryState.READ
-    assert library.path.value == str(path)
+    assert library.place == str(path)
 
 
 async def test_a_file_that_is_no_library_failed_to_load(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ async def test_a_library_for_another_processor_is_not_loaded(stub: Stub, tmp_pat
 
     assert library == Library(
         state=LibraryState.WRONG_ARCHITECTURE,
-        path=Private(PrivateKind.PATH, path),
+        path=path,
         architectures=("x86",),
     )
     assert not witness.exists()
@@ -547,3 +547,10 @@ def test_what_reads_a_library_loads_nothing_heavy() -> None:
 
     heavy = {"aiohttp", "cryptography", "jinja2", "smartcard", "psutil"}
     assert not heavy & set(done.stdout.split())
+
+
+@of_linux
+async def test_where_a_person_named_it_the_place_is_private(tmp_path: Path) -> None:
+    path = str(tmp_path / "mine.so")
+    library = await Pkcs11Library((path,), given=True).read()
+    assert library.path == Private(PrivateKind.PATH, path)

@@ -42,7 +42,7 @@ def message(content: object) -> bytes:
 def test_a_result_becomes_the_fact() -> None:
     assert parse_message(message({"result": RESULT})) == Library(
         state=LibraryState.READ,
-        path=Private(PrivateKind.PATH, ""),
+        path="",
         description="CPS3 PKCS#11 LINUX",
         version="3.1",
         slots=(
@@ -110,6 +110,14 @@ def test_anything_else_is_not_understood(content: object) -> None:
 def test_what_is_no_json_is_not_understood(data: bytes) -> None:
     with pytest.raises(NotUnderstood):
         parse_message(data)
+
+
+def test_the_code_of_the_loader_is_told_beside_its_words() -> None:
+    refused = {"state": "load-failed", "detail": "[WinError 4551] x", "code": 4551}
+    library = parse_message(message({"result": refused}))
+
+    assert isinstance(library, Library)
+    assert (library.state, library.code) == (LibraryState.LOAD_FAILED, 4551)
 
 
 def test_a_text_without_end_is_cut() -> None:

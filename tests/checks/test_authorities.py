@@ -19,6 +19,7 @@ from tests.builders import (
     evidence_of,
     failed,
     findings,
+    library,
     read_card,
     secret,
     step,
@@ -31,7 +32,9 @@ from tests.desks import (
     WINDOWS,
     checks_of,
     desk,
+    mac,
     own_certificate,
+    person,
     products,
     property_of,
     signs_in_with,
@@ -44,6 +47,8 @@ NAMES = {each.name: each.sha1 for each in CATALOGUE.authorities.authorities}
 ISSUER, ROOT = NAMES["AC IGC-SANTE FORT PERSONNES"], NAMES["AC RACINE IGC-SANTE FORT"]
 OF_ORGANISATIONS = NAMES["AC IGC-SANTE FORT ORGANISATIONS"]
 OF_OTHER_CARDS = NAMES["AC IGC-SANTE STANDARD PERSONNES"]
+NOT_SEEN = (library(), person(), mac())
+"""No card comes to any browser."""
 without_card = read_card(first=step())
 
 
@@ -164,14 +169,25 @@ def test_an_old_authority_in_a_store_is_told(store: str, platform: Platform) -> 
     found = stores(**{store: (*AUTHORITIES, OLD_AUTHORITY.sha1.lower())})
     facts = desk(platform, found)
     assert causes_of(judge_old, facts) == ("ca.obsolete",)
-    assert of(judge_old, found, platform=platform) == [None]
+    # On Linux nothing is known to take them from there.
+    expected = Level.INFO if platform is LINUX else None
+    assert of(judge_old, found, *NOT_SEEN, platform=platform) == [expected]
     assert evidence_of(judge_old, facts)["authority-old"] == OLD_AUTHORITY.name
+
+
+@pytest.mark.parametrize("platform", Platform)
+def test_an_old_authority_is_worth_knowing_while_the_card_comes_to_the_browser(
+    platform: Platform,
+) -> None:
+    found = stores(system=(*AUTHORITIES, OLD_AUTHORITY.sha1))
+    assert of(judge_old, found, platform=platform) == [Level.INFO]
 
 
 def test_an_old_authority_of_firefox_matters_to_firefox() -> None:
     found = profiles((OLD_AUTHORITY.sha1,), default=False)
-    assert of(judge_old, found, FIREFOX) == [None]
-    assert of(judge_old, found) == [Level.INFO]
+    assert of(judge_old, found, FIREFOX, library()) == [None]
+    assert of(judge_old, found, library(), platform=LINUX) == [None]
+    assert of(judge_old, found, person()) == [Level.INFO]
 
 
 @pytest.mark.parametrize("held", [(), None, AUTHORITIES, ("F" * 40,)])
@@ -187,7 +203,7 @@ def test_stores_that_could_not_be_looked_into_are_unknown() -> None:
 
 def test_firefox_profiles_that_could_not_be_read_hide_no_store() -> None:
     old = stores(coffre=(*AUTHORITIES, OLD_AUTHORITY.sha1))
-    assert of(judge_old, old, missing={FirefoxProfiles: failed()}) == [None]
+    assert of(judge_old, old, person(), missing={FirefoxProfiles: failed()}) == [None]
 
 
 def test_the_chain_of_a_card_is_told_by_the_name_of_its_issuer() -> None:

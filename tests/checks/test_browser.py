@@ -39,7 +39,17 @@ from diagcps.catalogue_parts import KnownPorts, PortCatalogue
 from diagcps.check import Check, Facts, Judge, MissingFact, NotApplicable
 from diagcps.facts import FileState, Moment, System
 from diagcps.model import Finding, Level, Platform
-from diagcps.workstation import Account, AccountKind, Running, Software
+from diagcps.workstation import (
+    Account,
+    AccountKind,
+    Product,
+    ProductKind,
+    Products,
+    RegisteredModule,
+    Registration,
+    Running,
+    Software,
+)
 from tests.builders import (
     CATALOGUE,
     NOW,
@@ -61,6 +71,9 @@ OLD_ONE = Extension(id=OLD, version="4.0", active=True)
 MODULE = SecurityModule(name="cps3", library="cps3_pkcs11_w64.dll")
 BY_HAND = SecurityModule(name="", library="libcps3_pkcs11_lux.so")
 OPENSC = SecurityModule(name="opensc", library="opensc-pkcs11.dll")
+INSTALLED = Product(
+    kind=ProductKind.CRYPTOLIB, name="Cryptolib CPS", version="5.2.6", source="test"
+)
 PERSON = Account(kind=AccountKind.PERSON, source="test")
 OF_FIREFOX = (judge_extension, judge_profiles, judge_modules)
 
@@ -86,8 +99,15 @@ def other(*has: Extension | SecurityModule, days: int | None = 1, **changes: Any
     return profile(*has, days=days, name="other", default=False, **changes)
 
 
-def profiles(*found: FirefoxProfile) -> FirefoxProfiles:
-    return FirefoxProfiles(profiles=found, source="test")
+def products(*found: Product) -> Products:
+    return Products(products=found, source="test")
+
+
+def declared(name: str = "cps3", **changes: Any) -> RegisteredModule:
+    """A manifest that leads the extension to the library."""
+    there = FileState.PRESENT
+    given = {"source": "HKLM", "manifest": there, "library": there, "allows": ("other", OURS)}
+    return RegisteredModule(name=name, **{**given, **changes})
 
 
 def browser(kind: BrowserKind, version: str = "150.0", **changes: Any) -> Browser:
@@ -111,16 +131,18 @@ def workstation(
     *found: FirefoxProfile, shown_in: PageBrowser | None = None,
     on: Platform = Platform.WINDOWS, installed: Browsers | None = None, **changes: Any,
 ) -> Facts:  # fmt: skip
-    """A Windows with Firefox and Chrome; Firefox shows the page."""
+    """A Windows with Firefox, Chrome and a whole Cryptolib; Firefox shows the page."""
     return bag(
         installed or browsers(FIREFOX, CHROME),
-        profiles(*found),
+        FirefoxProfiles(profiles=found, unread=changes.pop("unread", 0), source="test"),
         shown_in or page(),
         CATALOGUE,
         system(on),
         moment(),
         Software(running=(), source="test"),
         changes.pop("account", PERSON),
+        changes.pop("products", products(INSTALLED)),
+        changes.pop("registration", Registration(modules=(declared(),), source="test")),
         missing=changes.pop("missing", None),
     )
 
@@ -180,9 +202,15 @@ def test_what_firefox_lacks_is_only_worth_knowing_to_another_browser(kind: Brows
     assert told(judge_extension, facts) == ("browser.extension-missing", Level.INFO)
 
 
-def test_what_firefox_lacks_is_only_worth_knowing_when_nobody_can_tell_the_browser() -> None:
-    facts = workstation(profile(), missing={PageBrowser: failed()})
-    assert told(judge_extension, facts) == ("browser.extension-missing", Level.INFO)
+def test_what_firefox_lacks_cannot_be_told_when_nobody_knows_the_browser() -> None:
+    nobody = {PageBrowser: failed()}
+    with pytest.raises(MissingFact):
+        list(judge_extension(workstation(profile(), missing=nobody)))
+    assert causes_of(judge_extension, workstation(profile(BY_HAND), missing=nobody)) == ()
+    assert told(judge_extension, workstation(profile(OPENSC), missing=nobody)) == (
+        "browser.extension-missing", Level.INFO,
+    )  # fmt: skip
+    assert not applies(judge_extension, workstation(profile(days=91), missing=nobody))
 
 
 @pytest.mark.parametrize("days", [91, 400, None])
@@ -271,8 +299,11 @@ def test_an_extension_that_answers_without_its_module_is_the_cause() -> None:
         ((), "browser.extension-missing"),
         ((profile(ACTIVE),), "browser.extension-missing"),
         ((profile(DISABLED),), "browser.extension-disabled"),
-        ((profile(ACTIVE, MODULE), other()), "browser.extension-missing"),
-        ((profile(ACTIVE, MODULE), other(sandbox=Sandbox.SNAP)), "browser.sandboxed"),
+        ((profile(DISABLED), other(ACTIVE, MODULE)), "browser.extension-disabled"),
+        ((profile(sandbox=Sandbox.SNAP), profile(ACTIVE, MODULE, days=2)), "browser.sandboxed"),
+        ((profile(ACTIVE, MODULE, days=91), other()), "browser.extension-missing"),
+        ((profile(ACTIVE, MODULE, days=91), other(DISABLED)), "browser.extension-disabled"),
+        ((profile(state=FileState.UNREADABLE), other()), "browser.extension-missing"),
     ],
 )
 def test_an_extension_that_does_not_answer_is_missing_in_the_pages_profile(
@@ -282,9 +313,99 @@ def test_an_extension_that_does_not_answer_is_missing_in_the_pages_profile(
     assert told(judge_extension, facts) == (cause, None)
 
 
-def test_an_extension_that_does_not_answer_where_every_profile_serves_is_a_warning() -> None:
-    facts = workstation(profile(ACTIVE, MODULE), shown_in=page(extension=False))
-    assert told(judge_extension, facts) == ("browser.extension-missing", Level.WARN)
+@pytest.mark.parametrize(
+    "found",
+    [
+        (profile(ACTIVE, MODULE),),
+        (profile(BY_HAND),),
+        (profile(ACTIVE, MODULE, days=91),),
+        (profile(ACTIVE, MODULE), other()),
+        (profile(ACTIVE, MODULE, days=91), other(), other(BY_HAND)),
+    ],
+    ids=["private window", "by hand", "used long ago", "beside a bare one", "beside one of two"],
+)
+def test_the_silence_of_an_extension_is_only_worth_knowing_where_the_module_is_loaded(
+    found: tuple[FirefoxProfile, ...],
+) -> None:
+    facts = workstation(*found, shown_in=page(extension=False))
+    assert told(judge_extension, facts) == ("browser.extension-missing", Level.INFO)
+
+
+@pytest.mark.parametrize("own", [profile(OPENSC), profile(system_certificates=True)])
+def test_its_silence_is_no_proof_where_something_else_may_present_the_card(
+    own: FirefoxProfile,
+) -> None:
+    facts = workstation(own, shown_in=page(extension=False))
+    assert told(judge_extension, facts) == ("browser.extension-missing", Level.INFO)
+
+
+# The manifest of the module
+
+
+def declaring(
+    *modules: RegisteredModule, has: FirefoxProfile | None = None, **changes: Any
+) -> Facts:
+    """A Firefox whose extension found no module, beside an installed Cryptolib."""
+    registration = Registration(modules=modules, source="PKCS11Modules")
+    return workstation(has or profile(ACTIVE), registration=registration, **changes)
+
+
+@pytest.mark.parametrize(
+    ("modules", "said"),
+    [
+        ((), "missing"),
+        ((declared("opensc"),), "missing"),
+        ((declared(manifest=FileState.ABSENT, allows=()),), "missing"),
+        ((declared(manifest=FileState.EMPTY, allows=()),), "missing"),
+        ((declared(allows=("other",)),), "not-for-extension"),
+        ((declared(library=FileState.ABSENT),), "without-library"),
+        ((declared(library=FileState.EMPTY),), "without-library"),
+    ],
+)
+def test_an_installation_that_leaves_firefox_no_module_to_load_is_incomplete(
+    modules: tuple[RegisteredModule, ...], said: str
+) -> None:
+    facts = declaring(*modules)
+    assert told(judge_extension, facts) == ("middleware.incomplete", None)
+    assert evidence_of(judge_extension, facts)["module-manifest"] == said
+
+
+@pytest.mark.parametrize("how", How)
+@pytest.mark.parametrize("answers", [True, None])
+def test_so_it_is_however_the_browser_is_known(how: How, answers: bool | None) -> None:
+    facts = declaring(shown_in=page(how=how, extension=answers))
+    assert told(judge_extension, facts) == ("middleware.incomplete", None)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        declaring(declared()),
+        declaring(declared("CPS3_x86"), declared(library=FileState.ABSENT)),
+        declaring(declared(manifest=FileState.UNREADABLE, library=FileState.UNREADABLE)),
+        declaring(declared(library=FileState.UNREADABLE)),
+        declaring(products=products()),
+        declaring(products=products(replace(INSTALLED, kind=ProductKind.CPS_GESTION))),
+        workstation(profile(ACTIVE), missing={Registration: failed()}),
+        workstation(profile(ACTIVE), missing={Products: failed()}),
+    ],
+    ids=["whole", "for 32 bits", "unread", "library unread", "nothing", "another", "none", "list"],
+)
+def test_where_a_module_could_be_loaded_or_nobody_knows_the_module_is_missing(
+    facts: Facts,
+) -> None:
+    assert told(judge_extension, facts) == ("browser.module-missing", None)
+
+
+def test_a_module_that_is_loaded_needs_no_manifest() -> None:
+    assert causes_of(judge_extension, declaring(has=profile(ACTIVE, MODULE))) == ()
+
+
+def test_a_profile_without_the_active_extension_needs_that_first() -> None:
+    bare = (profile(), profile(DISABLED), profile(ACTIVE, sandbox=Sandbox.FLATPAK))
+    assert [told(judge_extension, declaring(has=each))[0] for each in bare] == [
+        "browser.extension-missing", "browser.extension-disabled", "browser.sandboxed",
+    ]  # fmt: skip
 
 
 def test_what_the_page_of_another_browser_says_of_the_extension_is_nothing() -> None:
@@ -310,6 +431,28 @@ def test_another_profile_that_is_used_and_lacks_the_extension_is_told(days: int)
 def test_another_profile_of_a_firefox_that_is_not_the_persons_is_only_worth_knowing() -> None:
     facts = workstation(profile(ACTIVE, MODULE), other(), shown_in=page(BrowserKind.EDGE))
     assert told(judge_profiles, facts) == ("browser.profile-uncovered", Level.INFO)
+
+
+@pytest.mark.parametrize("how", How)
+@pytest.mark.parametrize("answers", [True, False, None])
+def test_another_profile_is_only_worth_knowing_where_the_extension_answers_the_page(
+    how: How, answers: bool | None
+) -> None:
+    shown_in = page(how=how, extension=answers)
+    facts = workstation(profile(ACTIVE, MODULE), other(), shown_in=shown_in)
+    meaning = Level.INFO if how is How.PAGE and answers else None
+    assert told(judge_profiles, facts) == ("browser.profile-uncovered", meaning)
+
+
+def test_of_more_profiles_than_were_looked_at_nothing_more_is_known() -> None:
+    mine = profile(ACTIVE, MODULE)
+    with pytest.raises(MissingFact):
+        list(judge_profiles(workstation(mine, unread=1)))
+    assert causes_of(judge_extension, workstation(mine, unread=1)) == ()
+    elsewhere = workstation(mine, unread=1, shown_in=page(BrowserKind.EDGE))
+    assert causes_of(judge_profiles, elsewhere) == ()
+    uncovered = workstation(mine, other(), unread=1)
+    assert causes_of(judge_profiles, uncovered) == ("browser.profile-uncovered",)
 
 
 @pytest.mark.parametrize(
@@ -460,7 +603,7 @@ def asked(*agents: str, kind: BrowserKind = BrowserKind.CHROME, version: str = "
 
 
 def policy(name: str, kind: BrowserKind = BrowserKind.CHROME) -> BrowserPolicy:
-    return BrowserPolicy(browser=kind, name=name, addresses=1)
+    return BrowserPolicy(browser=kind, name=name)
 
 
 @pytest.mark.parametrize(
@@ -547,7 +690,7 @@ def test_whoever_is_shown_the_page_has_a_browser_whatever_could_be_listed() -> N
 def test_what_cannot_be_read_of_firefox_is_nothing_to_who_signs_in_elsewhere() -> None:
     unread = {FirefoxProfiles: failed()}
     for judge in OF_FIREFOX:
-        assert not applies(judge, workstation(shown_in=page(CHROME), missing=unread))
+        assert not applies(judge, workstation(shown_in=page(BrowserKind.CHROME), missing=unread))
 
 
 @pytest.mark.parametrize("check", [SUPPORTED, EXTENSION, PROFILES, MODULES, LOCAL_ACCESS])

@@ -23,12 +23,11 @@ from diagcps.facts import (
     Moment,
     OtherCertificates,
     Reading,
-    Revocation,
-    Revoked,
     Role,
     Service,
     Trust,
 )
+from diagcps.network import Revocation, Revoked
 from tests.builders import (
     CPS3,
     NOW,

@@ -50,6 +50,7 @@ from tests.desks import (
     desk,
     fix,
     mac,
+    person,
     product,
     products,
     property_of,
@@ -266,8 +267,24 @@ def test_every_defect_of_the_catalogue_has_its_words(language: str) -> None:
 
 
 def test_two_versions_in_the_list_are_several() -> None:
-    facts = desk(WINDOWS, products("5.1.7", "5.2.6"))
+    facts = desk(WINDOWS, products("5.1.7", "5.2.6"), person())
     assert causes_of(judge_single, facts) == ("middleware.several",)
+
+
+def of(judge: Any, *facts: Any, platform: Platform = WINDOWS) -> list[Level | None]:
+    return [each.level for each in findings(judge, desk(platform, *facts))]
+
+
+@pytest.mark.parametrize("platform", Platform)
+def test_what_is_left_or_doubled_is_worth_knowing_while_the_card_comes_to_the_browser(
+    platform: Platform,
+) -> None:
+    twice, left = products("5.1.7", "5.2.6"), components(leftovers=(OLD_FOLDER,))
+    not_seen = (blind, person(), mac())
+    assert of(judge_single, twice, platform=platform) == [Level.INFO]
+    assert of(judge_single, twice, *not_seen, platform=platform) == [None]
+    assert of(judge_generation, left, platform=platform) == [Level.INFO]
+    assert of(judge_generation, left, *not_seen, platform=platform) == [None]
 
 
 def test_one_version_listed_twice_and_copies_of_other_software_are_not_several() -> None:
@@ -345,29 +362,40 @@ LATER = STARTED + timedelta(hours=2, minutes=7, seconds=3)
 def test_an_installation_since_the_start_asks_for_another(
     platform: Platform, level: Level | None
 ) -> None:
-    (found,) = findings(judge_restarted, after_installing(platform, LATER, mac()))
+    (found,) = findings(judge_restarted, after_installing(platform, LATER, mac(), person()))
     assert (found.cause, found.level) == ("middleware.restart-needed", level)
 
 
 def test_a_card_that_comes_to_the_browser_needs_no_restart() -> None:
     (found,) = findings(judge_restarted, after_installing(MACOS, LATER))
     assert found.level is Level.INFO
+    assert causes_of(judge_restarted, after_installing(WINDOWS, LATER)) == ()
 
 
-@pytest.mark.parametrize(
-    "installed",
-    [
-        STARTED - timedelta(minutes=13),
-        datetime(2026, 11, 21, tzinfo=UTC),
-        datetime(2026, 11, 20, 23, 0, tzinfo=UTC),
-        datetime(2026, 11, 21, 9, 30, tzinfo=UTC),
-    ],
-    ids=["before", "day in UTC", "day in Paris", "day on the Marquesas"],
-)
-def test_an_installation_before_or_on_a_day_that_is_all_that_is_known_passes(
-    installed: datetime,
+def day(number: int) -> datetime:
+    """The beginning of a day, as a list that knows no more says it."""
+    return datetime(2026, 11, number, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("installed", [STARTED - timedelta(minutes=13), day(20)])
+def test_an_installation_before_the_start_or_on_its_day_passes(installed: datetime) -> None:
+    for platform in (MACOS, WINDOWS):
+        facts = after_installing(platform, installed, mac(), person())
+        assert causes_of(judge_restarted, facts) == ()
+
+
+@pytest.mark.parametrize("after", [timedelta(hours=10), timedelta(hours=26)])
+def test_a_day_proves_an_installation_only_where_it_began_nowhere_before_the_start(
+    after: timedelta,
 ) -> None:
-    assert causes_of(judge_restarted, after_installing(MACOS, installed, mac())) == ()
+    installed = day(22)
+    started = installed - timedelta(hours=14)
+    listed = products(product(installed=installed))
+    for at, found in ((started - after, ("middleware.restart-needed",)), (started + after, ())):
+        machine = Machine(version="10.0.22631", started=at, source="test")
+        facts = desk(WINDOWS, machine, listed, person())
+        assert causes_of(judge_restarted, facts) == found
+        assert evidence_of(judge_restarted, facts)["installed"] == "2026-11-22"
 
 
 def test_a_list_that_knows_no_day_says_nothing_of_a_restart() -> None:

@@ -10,10 +10,17 @@ from checks import installation
 from checks.installation import judge_architecture, judge_complete
 from diagcps.browsing import BrowserKind, Browsers
 from diagcps.check import Check, Facts, MissingFact, NotApplicable
-from diagcps.facts import FileState, Library, LibraryState, System
+from diagcps.facts import CardStates, FileState, Library, LibraryState, System
 from diagcps.model import Level, Platform
-from diagcps.workstation import Components, Products, RegisteredProvider, Registration
+from diagcps.workstation import (
+    Component,
+    Components,
+    Products,
+    RegisteredProvider,
+    Registration,
+)
 from tests.builders import (
+    CATALOGUE,
     CONTACTLESS,
     CPS3,
     CPS4,
@@ -22,6 +29,9 @@ from tests.builders import (
     failed,
     findings,
     library,
+    pcsc,
+    read_card,
+    step,
 )
 from tests.desks import (
     LINUX,
@@ -31,6 +41,7 @@ from tests.desks import (
     WINDOWS,
     browsers,
     calais_entry,
+    catalogue,
     changed,
     checks_of,
     components,
@@ -204,6 +215,27 @@ def test_a_file_of_another_version_was_changed_and_is_not_damaged(version: str) 
     assert evidence_of(judge_complete, desk(WINDOWS, *given))["changed-file"] == "p11_64.dll"
 
 
+OF_32_BITS, OF_64_BITS = "fc875e65e34578432ffd4db98b3954dd", "4306edc4d990030b7c830c857ecd8693"
+"""CCM.exe of 5.2.2, by its release note."""
+
+
+@pytest.mark.parametrize("processor", ["x86", "x86_64"])
+def test_the_manager_of_either_windows_is_whole(processor: str) -> None:
+    machine = System(platform=WINDOWS, name="Test", architecture=processor)
+    place = r"%ProgramFiles%\santesocial\CPS"
+
+    def found(md5: str) -> list[Level | None]:
+        manager = Component(
+            name="CCM.exe", place=place, state=FileState.PRESENT, version="3.13.0.0", md5=md5
+        )
+        there = Components(expected=(manager,), source="test")
+        known = CATALOGUE.cryptolib.files
+        given = (machine, products("5.2.2"), there, catalogue(files=known), nothing_offered)
+        return complete(*given, missing={Registration: failed()})
+
+    assert (found(OF_32_BITS), found(OF_64_BITS), found(OTHER_MD5)) == ([], [], [None])
+
+
 # Windows' registry.
 
 
@@ -234,6 +266,20 @@ def test_a_32_bit_browser_looks_in_its_own_view() -> None:
     small = browsers(BrowserKind.EDGE, "x86")
     assert complete(of_view("32"), small, nothing_offered) == []
     assert complete(of_view("64"), small, nothing_offered) == [None]
+
+
+NO_CARD = (pcsc(), CardStates(cards=()), *read_card(first=step())[2:])
+
+
+@pytest.mark.parametrize("lacks", [of_view(), components(lacking=["tab.dll"])], ids=["key", "file"])
+def test_a_version_of_which_no_source_says_what_it_lays_down_lacks_what_is_felt(
+    lacks: Any,
+) -> None:
+    for version in ("5.2.2", "5.1.10"):
+        assert complete(lacks, products(version), *NO_CARD) == [None]
+    for version in ("5.2.3", "5.2.6"):
+        assert complete(lacks, products(version), *NO_CARD) == [Level.INFO]
+        assert complete(lacks, products(version), nothing_offered) == [None]
 
 
 def test_a_registry_that_could_not_be_read_lacks_nothing() -> None:

@@ -13,12 +13,13 @@ from checks.middleware import (
     judge_responds,
     judge_sees_card,
 )
-from diagcps.browsing import BrowserKind, PageBrowser
+from diagcps.browsing import BrowserKind, Browsers, PageBrowser
 from diagcps.catalogue_files import CatalogueFiles
 from diagcps.check import MissingFact, NotApplicable
 from diagcps.examination import Examination, assemble
 from diagcps.facts import (
     AuthenticationCertificates,
+    FileState,
     Library,
     LibraryState,
     OtherCertificates,
@@ -61,7 +62,9 @@ from tests.builders import (
 from tests.desks import (
     MACOS,
     WINDOWS,
+    browsers,
     desk,
+    mac,
     own_certificate,
     person,
     products,
@@ -69,7 +72,8 @@ from tests.desks import (
 )
 
 UNKNOWN = {
-    kind: failed() for kind in (Account, MacCards, PageBrowser, PersonCertificates, Products)
+    kind: failed()
+    for kind in (Account, Browsers, MacCards, PageBrowser, PersonCertificates, Products)
 }
 
 
@@ -95,6 +99,26 @@ def test_a_library_that_is_not_there_or_does_not_load(
     state: LibraryState, cause: str | None
 ) -> None:
     assert causes_of(judge_present, facts(library(state=state))) == ((cause,) if cause else ())
+
+
+def test_a_library_of_the_browsers_own_kind_is_wrong_for_this_program_alone() -> None:
+    small = library(state=LibraryState.WRONG_ARCHITECTURE, architectures=("x86",))
+    firefox = signs_in_with(BrowserKind.FIREFOX)
+
+    def level(*architectures: str) -> Level | None:
+        given = (small, firefox, browsers(BrowserKind.FIREFOX, *architectures))
+        (found,) = findings(judge_present, desk(WINDOWS, *given))
+        assert found.cause == "middleware.wrong-arch"
+        return found.level
+
+    assert (level("x86"), level("x86", "AMD64")) == (Level.INFO, Level.INFO)
+    assert (level("AMD64"), level("ARM64"), level(""), level()) == (None,) * 4
+    for unread in (Browsers, PageBrowser):
+        with pytest.raises(MissingFact):
+            findings(judge_present, desk(WINDOWS, small, firefox, missing={unread: failed()}))
+    edge = (small, browsers(BrowserKind.EDGE, "x86"), person())
+    (found,) = findings(judge_present, desk(WINDOWS, *edge))
+    assert found.level is None
 
 
 def test_a_cryptolib_that_the_system_lists_is_not_said_not_to_be_installed() -> None:
@@ -275,6 +299,16 @@ def test_a_browser_that_has_the_card_from_the_system_does_without_the_library(
 ) -> None:
     (said,) = findings(judge, desk(platform, found, atr=atr))
     assert said.level is Level.INFO
+
+
+@troubles
+def test_safari_needs_cps_gestion_alone_whether_or_not_a_card_is_in(
+    judge: Any, found: Library, atr: bytes
+) -> None:
+    (said,) = findings(judge, desk(MACOS, mac(), found, atr=atr))
+    assert said.level is Level.INFO
+    (said,) = findings(judge, desk(MACOS, mac(gestion=FileState.ABSENT), found, atr=atr))
+    assert said.level is None
 
 
 @troubles

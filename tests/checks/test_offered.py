@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,14 +11,16 @@ from checks import offered
 from checks.offered import judge_left_by_macos, judge_manager, judge_propagated, judge_token
 from diagcps.browsing import BrowserKind, PageBrowser
 from diagcps.check import Check, MissingFact, NotApplicable
-from diagcps.facts import CardStates, FileState, SlotState
+from diagcps.facts import CardStates, FileState, Library, ServiceState, SlotState
 from diagcps.model import Level, PrivateKind
 from diagcps.workstation import (
     AccountKind,
     MacCards,
     PersonCertificates,
+    Services,
     Setting,
     Software,
+    SystemService,
 )
 from tests.builders import (
     CPS3,
@@ -133,11 +136,37 @@ def test_a_certificate_that_windows_does_not_offer_keeps_the_card_from_the_brows
     assert of(judge_propagated, person(), signs_in_with(kind)) == [None]
 
 
+def test_windows_own_store_is_of_no_matter_to_firefox() -> None:
+    assert of(judge_propagated, person(), FIREFOX) == [Level.INFO]
+
+
+def test_a_relative_of_chromium_asks_windows_whatever_its_name() -> None:
+    brave = replace(signs_in_with(BrowserKind.OTHER), chromium=True)
+    assert of(judge_propagated, person(), brave) == [None]
+    assert of(judge_manager, person(), brave, nothing_runs) == [Level.KO]
+
+
 @pytest.mark.parametrize(
-    "missing", [{}, {PageBrowser: failed()}], ids=["firefox", "nobody knows which"]
+    ("given", "missing"),
+    [((), {PageBrowser: failed()}), ((signs_in_with(BrowserKind.OTHER),), {})],
+    ids=["nobody knows which", "of another kind"],
 )
-def test_windows_own_store_is_of_no_matter_to_another_browser(missing: Any) -> None:
-    assert of(judge_propagated, person(), FIREFOX, missing=missing) == [Level.INFO]
+def test_whether_an_unknown_browser_misses_what_windows_does_not_offer_is_unknown(
+    given: Any, missing: Any
+) -> None:
+    with pytest.raises(MissingFact):
+        of(judge_propagated, person(), *given, missing=missing)
+    assert of(judge_propagated, *given, missing=missing) == []
+
+
+def test_the_services_that_propagate_are_told_beside_what_is_not_offered() -> None:
+    services = Services(
+        services=(SystemService(name="CertPropSvc", state=ServiceState.DISABLED),), source="test"
+    )
+    facts = desk(WINDOWS, person(), services)
+    assert evidence_of(judge_propagated, facts)["service-state"] == "disabled"
+    assert "service-state" not in evidence_of(judge_propagated, desk(WINDOWS, services))
+    assert of(judge_propagated, person(), missing={Services: failed()}) == [None]
 
 
 def test_fingerprints_are_compared_whatever_their_case() -> None:
@@ -185,6 +214,32 @@ def test_without_cps_gestion_macos_has_no_token_of_the_card(kind: BrowserKind) -
 )
 def test_a_token_or_the_application_is_enough(found: MacCards) -> None:
     assert of(judge_token, found, platform=MACOS) == []
+
+
+@pytest.mark.parametrize("missing", [{}, {Library: failed()}], ids=["blind", "not read"])
+def test_a_card_that_comes_to_no_program_at_all_may_not_come_to_safari_either(
+    missing: Any,
+) -> None:
+    with pytest.raises(MissingFact):
+        of(judge_token, mac(), library(), platform=MACOS, missing=missing)
+    assert of(judge_token, mac(CTK), library(), platform=MACOS, missing=missing) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [((), {PageBrowser: failed()}), ((signs_in_with(BrowserKind.OTHER),), {})],
+    ids=["nobody knows which", "of another kind"],
+)
+def test_whether_an_unknown_browser_misses_the_token_is_unknown(given: Any, missing: Any) -> None:
+    absent = mac(gestion=FileState.ABSENT)
+    with pytest.raises(MissingFact):
+        of(judge_token, absent, *given, platform=MACOS, missing=missing)
+    assert of(judge_token, *given, platform=MACOS, missing=missing) == []
+
+
+def test_a_relative_of_chromium_asks_macos_whatever_its_name() -> None:
+    brave = replace(signs_in_with(BrowserKind.OTHER), chromium=True)
+    assert of(judge_token, mac(gestion=FileState.ABSENT), brave, platform=MACOS) == [None]
 
 
 def test_a_foreign_token_is_none_of_a_cps() -> None:

@@ -10,8 +10,19 @@ from diagcps.check import Check, MissingFact, NotApplicable
 from diagcps.facts import FileState
 from diagcps.model import Level, Platform
 from diagcps.workstation import Account, AccountKind, FolderRights, Setting, Settings
-from tests.builders import causes_of, evidence_of, failed, findings
-from tests.desks import WINDOWS, account, checks_of, desk, person, property_of, settings
+from tests.builders import causes_of, evidence_of, failed, findings, library
+from tests.desks import (
+    LINUX,
+    MACOS,
+    WINDOWS,
+    account,
+    checks_of,
+    desk,
+    mac,
+    person,
+    property_of,
+    settings,
+)
 
 CHECKS = checks_of(module)
 
@@ -31,11 +42,40 @@ def test_no_fact_and_no_catalogue_makes_it_raise(check: Check) -> None:
     property_of(check)()
 
 
-@pytest.mark.parametrize("name", ["coffre", "log", "cache"])
-def test_a_folder_in_which_the_person_may_not_write_is_told(name: str) -> None:
-    facts = desk(WINDOWS, settings(locked=[name]))
+SHARED = [
+    *((WINDOWS, name) for name in ("coffre", "log", "cache")),
+    *((MACOS, name) for name in ("coffre", "log")),
+    *((LINUX, name) for name in ("coffre", "cache")),
+]
+"""The folders in which an installer lets everybody write."""
+NOT_SEEN = (library(), person(), mac())
+"""No card comes to any browser."""
+
+
+@pytest.mark.parametrize(("platform", "name"), SHARED)
+def test_a_folder_in_which_the_person_may_not_write_is_told(platform: Platform, name: str) -> None:
+    facts = desk(platform, settings(locked=[name]), *NOT_SEEN)
     assert causes_of(judge_rights, facts) == ("middleware.no-rights",)
     assert evidence_of(judge_rights, facts)["folder-locked"] == name
+    (found,) = findings(judge_rights, facts)
+    assert found.level is None
+
+
+@pytest.mark.parametrize(("platform", "name"), SHARED)
+def test_rights_that_lack_while_the_card_comes_to_the_browser_are_worth_knowing(
+    platform: Platform, name: str
+) -> None:
+    (found,) = findings(judge_rights, desk(platform, settings(locked=[name])))
+    assert found.level is Level.INFO
+
+
+@pytest.mark.parametrize(("platform", "name"), [(MACOS, "cache"), (LINUX, "log")])
+def test_a_folder_of_which_no_installer_says_who_must_write_there_is_not_judged(
+    platform: Platform, name: str
+) -> None:
+    facts = desk(platform, settings(locked=[name]), *NOT_SEEN)
+    assert causes_of(judge_rights, facts) == ()
+    assert "folder-locked" not in evidence_of(judge_rights, facts)
 
 
 def folder(state: FileState, *, writable: bool | None) -> Settings:
@@ -70,10 +110,6 @@ def test_the_rights_of_the_system_are_no_persons_rights() -> None:
 def test_rights_are_judged_where_the_account_is_not_known() -> None:
     facts = desk(WINDOWS, settings(locked=["log"]), missing={Account: failed()})
     assert causes_of(judge_rights, facts) == ("middleware.no-rights",)
-
-
-def test_only_the_specification_for_windows_says_who_must_write_where() -> None:
-    assert module.RIGHTS.platforms == {WINDOWS}
 
 
 @pytest.mark.parametrize(

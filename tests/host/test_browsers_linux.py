@@ -197,7 +197,7 @@ def test_folders_come_from_the_session(desktop: Desktop) -> None:
     assert len(desktop.read(XDG_DATA_DIRS="relative:/opt/share").browsers) == 1
 
 
-def test_policies_are_told_with_how_many_addresses_they_name(desktop: Desktop) -> None:
+def test_policies_on_this_machines_programs_are_told(desktop: Desktop) -> None:
     own = {"policies": {"LocalNetworkAccess": {"SkipDomains": ["a"], "Enabled": False}}}
     desktop.write("etc/firefox/policies/policies.json", json.dumps(own))
     desktop.write(
@@ -205,13 +205,9 @@ def test_policies_are_told_with_how_many_addresses_they_name(desktop: Desktop) -
         json.dumps({"LoopbackNetworkAllowedForUrls": ["a", "b"], "Other": 1}),
     )
     assert desktop.read().policies == (
-        BrowserPolicy(
-            browser=BrowserKind.FIREFOX, name="LocalNetworkAccess.SkipDomains", addresses=1
-        ),
-        BrowserPolicy(browser=BrowserKind.FIREFOX, name="LocalNetworkAccess.Enabled", addresses=0),
-        BrowserPolicy(
-            browser=BrowserKind.CHROME, name="LoopbackNetworkAllowedForUrls", addresses=2
-        ),
+        BrowserPolicy(browser=BrowserKind.FIREFOX, name="LocalNetworkAccess.SkipDomains"),
+        BrowserPolicy(browser=BrowserKind.FIREFOX, name="LocalNetworkAccess.Enabled"),
+        BrowserPolicy(browser=BrowserKind.CHROME, name="LoopbackNetworkAllowedForUrls"),
     )
 
 

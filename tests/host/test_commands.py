@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +62,35 @@ def test_one_that_may_not_be_started_is_denied(tool: Callable[..., str]) -> None
         output_of(tool("echo", mode=0o644))
 
 
-def test_a_flood_is_cut_off(tool: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("flood", ["yes | head -c 100000", "exec yes"])
+def test_a_flood_is_cut_off_and_what_prints_it_is_ended(
+    tool: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flood: str
+) -> None:
     monkeypatch.setattr(commands, "_MOST_BYTES", 10)
 
-    assert output_of(tool("yes | head -c 100000")) == b"y\n" * 5
+    assert output_of(tool(f"echo $$ > {tmp_path}/number; {flood}")) == b"y\n" * 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "number").read_text()), 0)
+
+
+def test_all_that_is_printed_is_handed_over(tool: Callable[..., str]) -> None:
+    assert output_of(tool("yes | head -c 300000")) == b"y\n" * 150_000
+
+
+def test_one_that_prints_no_more_and_stays_is_ended(
+    tool: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_TIMEOUT_S", 0.2)
+
+    with pytest.raises(ProbeTimeout):
+        output_of(tool("exec >&-; exec sleep 30"))
+
+
+def test_a_program_that_it_leaves_behind_is_not_waited_for(
+    tool: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_TIMEOUT_S", 0.2)
+
+    with pytest.raises(ProbeTimeout):
+        output_of(tool(f"sleep 30 & echo $! > {tmp_path}/number"))
+    os.kill(int((tmp_path / "number").read_text()), signal.SIGKILL)

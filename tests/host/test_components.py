@@ -54,7 +54,6 @@ def test_a_library_is_told_with_its_version_processor_and_checksum(tmp_path: Pat
     assert (found.name, found.place, found.state) == ("lib.so", "/opt/lib", FileState.PRESENT)
     assert (found.version, found.architectures) == ("3.1.0", ("x86_64",))
     assert found.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
-    assert found.changed is not None
 
 
 def test_without_a_checksum_to_compare_with_none_is_computed(tmp_path: Path) -> None:

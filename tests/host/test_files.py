@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagcps.facts import FileState
+from diagcps.host import files
 from diagcps.host.files import (
     attribute,
     beginning,
@@ -102,6 +103,7 @@ def test_a_path_that_no_system_takes_is_no_fault(tmp_path: Path) -> None:
 
     assert state_of(path) is FileState.UNREADABLE
     assert (text_of(path), md5_of(path), changed(path)) == (None, "", None)
+    assert entries(path) == ()
 
 
 def test_the_beginning_of_a_file_is_bounded_and_a_text_is_whole_or_none(tmp_path: Path) -> None:
@@ -124,6 +126,17 @@ def test_a_file_in_the_place_of_a_folder_has_no_entries(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     assert entries(tmp_path / "file") == ()
+
+
+def test_of_a_folder_without_end_the_first_entries_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = {tmp_path / str(number) for number in range(9)}
+    for file in there:
+        file.touch()
+    assert set(entries(tmp_path)) == there
+    monkeypatch.setattr(files, "_MOST_ENTRIES", 5)
+    assert len({*entries(tmp_path)} & there) == len(entries(tmp_path)) == 5
 
 
 @pytest.mark.parametrize("year", [1970, 2026])

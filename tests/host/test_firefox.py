@@ -172,14 +172,16 @@ def test_no_list_is_no_profile(tmp_path: Path) -> None:
 
 def test_the_last_use_is_when_firefox_last_wrote(profiles: Profiles) -> None:
     moment = datetime(2026, 11, 1, 8, tzinfo=UTC)
-    prefs = profiles.write(profiles.own / "prefs.js", "")
-    os.utime(prefs, (moment.timestamp(), moment.timestamp()))
+    places = profiles.write(profiles.own / "places.sqlite", "")
+    os.utime(places, (moment.timestamp(), moment.timestamp()))
     os.utime(profiles.write(profiles.own / "times.json", "{}"), (0, 0))
     assert profiles.first().used == moment
 
 
-def test_what_an_installer_adds_is_no_use(profiles: Profiles) -> None:
-    profiles.write(profiles.own / f"extensions/{OURS}.xpi", b"PK")
+def test_what_an_installer_writes_is_no_use(profiles: Profiles) -> None:
+    """The macOS package writes these in every profile (its script « common », update_firefox)."""
+    for name in (f"extensions/{OURS}.xpi", "prefs.js", "prefs_save.js"):
+        profiles.write(profiles.own / name, "")
     assert profiles.first().used is None
 
 

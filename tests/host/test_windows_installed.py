@@ -182,7 +182,6 @@ def test_a_library_says_what_it_is(windows: Windows) -> None:
 
     assert (found.name, found.place, found.state) == (LIBRARY, HERE, FileState.PRESENT)
     assert (found.version, found.architectures, found.md5) == ("3.4.0", ("x86_64",), md5)
-    assert found.changed is not None
 
 
 def test_a_file_without_a_published_checksum_is_not_summed(windows: Windows) -> None:

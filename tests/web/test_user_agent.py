@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from diagcps.browsing import BrowserKind
-from diagcps.web.user_agent import browser_of
+from diagcps.web.user_agent import browser_of, is_chromium
 from tests.strategies import quick
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64"
@@ -59,6 +59,16 @@ def test_a_browser_is_known_by_its_user_agent(said: str, kind: str, version: str
 def test_brands_tell_what_the_user_agent_hides(said: str, kind: str, version: str) -> None:
     headers = {"User-Agent": f"{WINDOWS}) {CHROME}", "Sec-CH-UA": said}
     assert browser_of(headers) == (BrowserKind(kind), version)
+
+
+@pytest.mark.parametrize("said", [said for said, _, _ in BRANDS.values()], ids=BRANDS.keys())
+def test_a_relative_of_chromium_says_so_whatever_its_name(said: str) -> None:
+    assert is_chromium({"Sec-CH-UA": said})
+
+
+@pytest.mark.parametrize("said", ["", GREASE, '"Firefox";v="145"', '"Chromium"'])
+def test_a_browser_that_names_no_engine_is_no_relative_of_chromium(said: str) -> None:
+    assert not is_chromium({"User-Agent": f"{WINDOWS}) {CHROME}", "Sec-CH-UA": said})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ besides the keys of layout.py:
 
 - `laid_out`: names of files in layouts/, which come before the rest of the table
 - `windows`: what answers in place of Wine: the `version` (10.0.26100), whether it is a `server`,
-  and what acquiring the `key` of a certificate answers (0)
+  when it `started`, and what acquiring the `key` of a certificate answers (0)
 - a certificate with `card = true`: that with which the scenario's first card authenticates
 """
 
@@ -95,7 +95,7 @@ def _standing_in(said: Mapping[str, Any], *, is_64_bit: bool) -> Iterator[Any]:
     version = Version(numbers=numbers, is_workstation=not said.get("server"))
     system, readings = "diagcps.host.windows_system", "diagcps.host.windows_readings"
     yield patch(f"{system}.read_version", lambda: version)
-    yield patch(f"{system}._started", lambda: _STARTED)
+    yield patch(f"{system}._started", lambda: said.get("started", _STARTED))
     yield patch(f"{readings}.acquire", lambda found: [said.get("key", 0)] * len(found))
     yield patch.dict(Places.__init__.__kwdefaults__, is_64_bit_program=is_64_bit)
 

@@ -6,7 +6,10 @@ import pytest
 
 from .windows import CHECKOUT, WindowsPython, windows_path
 
-OF_LINUX = ("browser", "guards", "integration", "packaging", "web", "wine", "workstations")
+OF_LINUX = (
+    *("browser", "guards", "integration", "network", "packaging"),
+    *("web", "wine", "workstations"),
+)
 """Folders of tests whose parts are Linux programs, or that lay out Linux and macOS."""
 LIMIT_S = 700.0
 """They took 313 s on two processors that others used as well."""

@@ -17,7 +17,7 @@ import os
 import plistlib
 import shutil
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,11 @@ def macos(root: Path, layout: Iterable[Mapping[str, Any]]) -> Host:
 
     layout = tuple(layout)
     environ = {"HOME": "/Users/person", "USER": "person", **lay_out(root, layout)}
+    return MacHost(environ, root=root, home=root / "Users/person", run=commands(layout))
+
+
+def commands(layout: Iterable[Mapping[str, Any]]) -> Callable[..., bytes]:
+    """What the commands of a Mac print; one that no table answers is not there."""
     printed = {line: text for table in layout for line, text in table.get("commands", {}).items()}
 
     def run(tool: str, *arguments: str) -> bytes:
@@ -123,4 +128,4 @@ def macos(root: Path, layout: Iterable[Mapping[str, Any]]) -> Host:
             raise ProbeUnavailable(tool)
         return plistlib.dumps(said) if isinstance(said, list) else str(said).encode()
 
-    return MacHost(environ, root=root, home=root / "Users/person", run=run)
+    return run

@@ -179,7 +179,7 @@ def library_among(described: Description, kinds: Mapping[str, tuple[str, ...]]) 
     processor can load one. `kinds`: for which processors each of them is, the first choice first.
     """
     if not kinds:
-        return Library(state=LibraryState.ABSENT, path=Private(PrivateKind.PATH, ""))
+        return Library(state=LibraryState.ABSENT, path="")
     fitting = (path for path, its in kinds.items() if not its or described.processor in its)
     file = next(fitting, None)
     place = Private(PrivateKind.PATH, file or next(iter(kinds)))

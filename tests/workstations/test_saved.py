@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -15,14 +16,15 @@ import pytest
 from diagcps import probes, registry, replay, snapshot
 from diagcps.catalogue_files import CatalogueFiles
 from diagcps.examination import Examination, assemble
-from diagcps.model import Level, Outcome, Platform
+from diagcps.facts import Session
+from diagcps.model import Diagnosis, Level, Outcome, Platform, ProbeFailure, Reason, Verdict
 from diagcps.profiles import choose
+from diagcps.workstation import Components, Settings, Software
 
 from .describe import HERE, SAVED, Description, descriptions
 from .record import record
 
 ALL = {f"{each.platform.value}-{each.name}": each for each in descriptions()}
-NOTES = (HERE.parent.parent / "docs" / "field-notes.md").read_text(encoding="utf-8")
 OF_THIS_PART = re.compile(
     r"middleware\.|ca\.|browser\.(?!stale-choice)|os\.|session\.(?!stale$)|software\.(?!refused)"
     r"|reader\.(no-driver|pss-mode|power-saving|intermittent|macos-ccid|pss-emulation)$"
@@ -40,14 +42,20 @@ NOWHERE: dict[tuple[str, Platform], str] = {
     ("reader.power-saving", MACOS): "the system does not tell which devices it may suspend",
     ("session.remote-no-reader", MACOS): "no session passes on the cards of another computer",
     ("session.support-tool", MACOS): "no process tells that somebody looks on",
-    ("middleware.restart-needed", WINDOWS): "its list knows the day of the installation alone",
 }
 """Causes that the catalogue allows on a system and that no source describes there."""
 NEVER_FIRST = {
     "os.not-admin": "a remark beside what has to be installed",
+    "middleware.restart-needed": "on Windows a remark beside what does not work",
     "reader.power-saving": "a remark beside a reader that went again and again",
 }
 """Causes that stand beside another one and never before it."""
+
+
+@cache
+def notes() -> str:
+    """The project's field notes."""
+    return (HERE.parent.parent / "docs" / "field-notes.md").read_text(encoding="utf-8")
 
 
 @cache
@@ -55,14 +63,24 @@ def found() -> registry.Registry:
     return registry.load(probes.BUILT_IN, installed=False)
 
 
-def examined(described: Description, saved: snapshot.Snapshot | None = None) -> Examination:
-    """The saved workstation, ready to be judged as `diagcps check --replay` judges it."""
+@cache
+def catalogue() -> CatalogueFiles:
+    """What is known of the field, its files read once."""
+    return CatalogueFiles()
+
+
+def examined(
+    described: Description, saved: snapshot.Snapshot | None = None, unread: type | None = None
+) -> Examination:
+    """The saved workstation, ready to be judged as `diagcps check --replay` judges it; without the
+    fact `unread`, which the system refused."""
     saved = saved or snapshot.load(described.saved.read_bytes(), probes.KINDS)
+    facts = {**saved.facts, **({unread: ProbeFailure(reason=Reason.DENIED)} if unread else {})}
     return assemble(
         registry=found(),
-        probes={each.gives: each for each in probes.saved_probes(saved.facts)},
+        probes={each.gives: each for each in probes.saved_probes(facts)},
         profile=choose(described.profile),
-        world=replay.saved_world(saved, CatalogueFiles()),
+        world=replay.saved_world(saved, catalogue()),
         moment=saved.moment,
     )
 
@@ -95,10 +113,55 @@ async def test_no_check_of_a_workstation_fails_to_judge(described: Description) 
         assert outcomes <= {Outcome.PASS, Outcome.NOT_APPLICABLE}
 
 
+async def without_each_fact(described: Description) -> dict[str, Diagnosis]:
+    """What is said of the workstation where one fact was not read, by the fact's name."""
+    saved = snapshot.load(described.saved.read_bytes(), probes.KINDS)
+    used = {kind for check in examined(described, saved).checks for kind in check.uses}
+    kinds = [
+        k for k, fact in saved.facts.items() if k in used and not isinstance(fact, ProbeFailure)
+    ]
+    runs = (examined(described, saved, kind).runner.run() for kind in kinds)
+    said = await asyncio.gather(*runs)
+    return {kind.__name__: each for kind, each in zip(kinds, said, strict=True)}
+
+
+async def test_no_unread_fact_makes_a_workstation_ready(described: Description) -> None:
+    if (await examined(described).runner.run()).verdict is not Verdict.NOT_READY:
+        return
+    for name, said in (await without_each_fact(described)).items():
+        assert said.verdict in (Verdict.NOT_READY, Verdict.UNDETERMINED), name
+
+
+@pytest.mark.parametrize(
+    ("name", "unread", "cause"),
+    [
+        ("linux-reader-no-driver", Session, "reader.no-driver"),
+        ("windows-session-remote-no-reader", Session, "reader.none"),
+        ("windows-middleware-incomplete", Components, "certificate.not-propagated"),
+        ("windows-middleware-ccm-stopped", Software, "certificate.not-propagated"),
+        ("windows-middleware-ccm-not-watching", Settings, "certificate.not-propagated"),
+    ],
+)
+async def test_where_the_root_cannot_be_told_what_follows_from_it_is(
+    name: str, unread: type, cause: str
+) -> None:
+    diagnosis = await examined(ALL[name], unread=unread).runner.run()
+    assert diagnosis.entries[0].cause.id == cause
+
+
+HEALTHY = {name: each for name, each in ALL.items() if not each.cause}
+
+
+@pytest.mark.parametrize("described", HEALTHY.values(), ids=HEALTHY)
+async def test_no_unread_fact_is_a_fault(described: Description) -> None:
+    for name, said in (await without_each_fact(described)).items():
+        assert {entry.level for entry in said.entries} <= {Level.INFO}, name
+
+
 def test_a_workstation_cites_the_entries_that_describe_it(described: Description) -> None:
     assert described.cites or not described.cause
     for entry in described.cites:
-        assert re.search(rf"^## {entry} ", NOTES, re.MULTILINE), entry
+        assert re.search(rf"^## {entry} ", notes(), re.MULTILINE), entry
 
 
 def test_a_described_workstation_is_saved_and_no_other_is() -> None:

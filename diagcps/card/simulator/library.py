@@ -55,7 +55,7 @@ class SimulatedLibrary:
         named = self._state is not LibraryState.ABSENT
         library = Library(
             state=self._state,
-            path=Private(PrivateKind.PATH, _PATH if named else ""),
+            path=_PATH if named else "",
             architectures=("x86_64",) if named else (),
             call=self._call,
         )
