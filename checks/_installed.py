@@ -276,7 +276,8 @@ def is_of_the_browser(facts: Facts) -> bool | None:
     Firefox, with the 32-bit library alone. None where the browsers could not be listed."""
     library = known(facts, Library)
     kinds = {architecture_of(each) for each in library.architectures} if library else set()
-    if library is None or library.state is not LibraryState.WRONG_ARCHITECTURE or not kinds:
+    # The other way round, a 64-bit library under a 32-bit program of ours, is not distributed.
+    if library is None or library.state is not LibraryState.WRONG_ARCHITECTURE or kinds != {"x86"}:
         return False
     if way(facts) not in (Way.LIBRARY, None):
         return False
